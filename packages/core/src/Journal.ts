@@ -1,0 +1,173 @@
+/**
+ * Keeps append-only logs, one per key. A stale writer is told, never obeyed.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Context, Effect, Layer, PubSub, Schema, Stream } from "effect"
+import { InvalidKey, isKey } from "./Key.ts"
+import { TransportError } from "./TransportError.ts"
+
+/**
+ * One committed record. Versions of a key start at 1 and have no gaps, but where a key was deleted and used again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  readonly version: number
+  /** When it was appended, in milliseconds since the epoch, by the writer's clock. */
+  readonly at: number
+  readonly record: Schema.Json
+}
+
+/**
+ * The newest version of a key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Head {
+  readonly key: string
+  readonly version: number
+  /** When it was last appended to, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+/**
+ * Someone else appended first. Read again and decide.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class VersionConflict extends Schema.TaggedError<VersionConflict>("@sartor/core/Journal/VersionConflict")(
+  "VersionConflict",
+  { key: Schema.String, expected: Schema.Natural, actual: Schema.Natural }
+) {
+  override get message() {
+    return `Journal "${this.key}" is at version ${this.actual}, not ${this.expected}`
+  }
+}
+
+/**
+ * The largest append in bytes of JSON, on every transport. A larger one fails as `too_large` and writes nothing.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const maxAppendBytes = 32 * 1024 * 1024
+
+/**
+ * Port that every transport package implements.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Journal extends Context.Service<
+  Journal,
+  {
+    /**
+     * Appends all records or none, and returns the new version once they survive a crash. Its cost does not depend on the
+     * length of the log. A stale `expected` fails and writes nothing that a reader can see.
+     */
+    readonly append: (
+      key: string,
+      expected: number,
+      records: ReadonlyArray<Schema.Json>
+    ) => Effect.Effect<number, VersionConflict | InvalidKey | TransportError>
+    /** Streams the durable entries after a version, oldest first; nothing for an unknown or deleted key. */
+    readonly read: (key: string, after?: number) => Stream.Stream<Entry, InvalidKey | TransportError>
+    /** Lists the keys that start with a prefix, sorted; deleted ones are left out. */
+    readonly heads: (prefix?: string) => Effect.Effect<ReadonlyArray<Head>, TransportError>
+    /**
+     * Streams a head each time that a key under the prefix has grown, written here or by another process, from now on.
+     * A reader that is slow sees the newest head of a key, not each one between.
+     */
+    readonly watch: (prefix?: string) => Stream.Stream<Head, TransportError>
+    /**
+     * Empties a key and leaves a tombstone: reads find nothing, and versions go on from where they were, so that a stale
+     * owner can never write into a key that was created again. Deleting an unknown key does nothing.
+     */
+    readonly delete: (key: string) => Effect.Effect<void, InvalidKey | TransportError>
+  }
+>()("@sartor/core/Journal") {}
+
+interface Log {
+  version: number
+  /** Entries up to this version were deleted. */
+  readonly entries: Array<Entry>
+}
+
+/**
+ * Keeps journals in memory, as JSON text so that nothing passes which a real transport would lose.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<Journal> = Layer.effect(
+  Journal,
+  Effect.gen(function* () {
+    const logs = new Map<string, Log>()
+    const changes = yield* PubSub.sliding<Head>(4096)
+
+    const checked = (key: string) => (isKey(key) ? Effect.void : Effect.fail(new InvalidKey({ key })))
+    const head = (key: string, log: Log): Head => ({ key, version: log.version, at: log.entries.at(-1)?.at ?? 0 })
+
+    return Journal.of({
+      append: Effect.fnUntraced(function* (key, expected, records) {
+        yield* checked(key)
+        const text = yield* encodeRecords(records)
+        const at = yield* Clock.currentTimeMillis
+        const log = logs.get(key) ?? { version: 0, entries: [] }
+        if (log.version !== expected) {
+          return yield* new VersionConflict({ key, expected, actual: log.version })
+        }
+        const copies = yield* decodeRecords(text)
+        for (const record of copies) {
+          log.entries.push({ version: ++log.version, at, record })
+        }
+        logs.set(key, log)
+        yield* PubSub.publish(changes, head(key, log))
+        return log.version
+      }),
+      read: (key, after = 0) =>
+        Stream.unwrap(
+          Effect.as(
+            checked(key),
+            Stream.suspend(() => Stream.fromIterable((logs.get(key)?.entries ?? []).filter((e) => e.version > after)))
+          )
+        ),
+      heads: (prefix = "") =>
+        Effect.sync(() =>
+          [...logs]
+            .filter(([key, log]) => key.startsWith(prefix) && log.entries.length > 0)
+            .map(([key, log]) => head(key, log))
+            .sort((a, b) => (a.key < b.key ? -1 : 1))
+        ),
+      watch: (prefix = "") => Stream.filter(Stream.fromPubSub(changes), (change) => change.key.startsWith(prefix)),
+      delete: Effect.fnUntraced(function* (key) {
+        yield* checked(key)
+        const log = logs.get(key)
+        if (log === undefined || log.entries.length === 0) return
+        log.entries.length = 0
+        log.version += 1
+        yield* PubSub.publish(changes, head(key, log))
+      })
+    })
+  })
+)
+
+const Records = Schema.fromJsonString(Schema.Array(Schema.Json))
+const decodeRecords = (text: string) => Effect.orDie(Schema.decodeEffect(Records)(text))
+
+const encodeRecords = (records: ReadonlyArray<Schema.Json>) => {
+  const text = JSON.stringify(records)
+  return text.length > maxAppendBytes
+    ? Effect.fail(
+        new TransportError({
+          operation: "Journal.append",
+          reason: "too_large",
+          detail: `${text.length} bytes are more than ${maxAppendBytes}`
+        })
+      )
+    : Effect.succeed(text)
+}

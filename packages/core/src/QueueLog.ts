@@ -1,0 +1,315 @@
+/**
+ * What the records of a queue mean: a state machine that every process folds to the same result from the same log, so
+ * that a queue needs no lock. The first claim of a message in log order wins; later ones are void.
+ *
+ * @since 0.1.0
+ */
+import { Option, Schema } from "effect"
+
+/**
+ * Who holds a message: enough to tell on the same machine whether the process is still the same one.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Owner = Schema.Struct({
+  host: Schema.String,
+  pid: Schema.Natural,
+  /** Identifies this boot of the machine. */
+  boot: Schema.String,
+  /** When the process started, in the machine's own units: a reused process id differs here. */
+  started: Schema.String,
+  /** When the process opened the queue, RFC 3339. */
+  since: Schema.String
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Owner = typeof Owner.Type
+
+/**
+ * One line of a queue's log.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Record = Schema.Union([
+  Schema.Struct({
+    type: Schema.tag("offered"),
+    id: Schema.String,
+    payload: Schema.Json,
+    priority: Schema.Int,
+    /** Not before this time, in milliseconds since the epoch. */
+    due: Schema.optionalKey(Schema.Number),
+    /** Starts a completed or dead id again; without it an offer of a known id is void. */
+    revive: Schema.optionalKey(Schema.Boolean)
+  }),
+  Schema.Struct({
+    type: Schema.tag("claimed"),
+    id: Schema.String,
+    claim: Schema.String,
+    /** The claim that this one takes over. */
+    over: Schema.optionalKey(Schema.String),
+    lease: Schema.Number,
+    owner: Owner
+  }),
+  Schema.Struct({ type: Schema.tag("renewed"), id: Schema.String, claim: Schema.String }),
+  Schema.Struct({ type: Schema.tag("released"), id: Schema.String, claim: Schema.String }),
+  Schema.Struct({
+    type: Schema.tag("retried"),
+    id: Schema.String,
+    claim: Schema.String,
+    due: Schema.Number,
+    reason: Schema.String
+  }),
+  Schema.Struct({ type: Schema.tag("completed"), id: Schema.String, claim: Schema.optionalKey(Schema.String) }),
+  Schema.Struct({
+    type: Schema.tag("dead"),
+    id: Schema.String,
+    claim: Schema.optionalKey(Schema.String),
+    reason: Schema.String
+  }),
+  Schema.Struct({ type: Schema.tag("requeued"), id: Schema.String })
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Record = typeof Record.Type
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type State = "ready" | "delayed" | "in_flight" | "completed" | "dead"
+
+/**
+ * One message as the log tells it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Item {
+  readonly id: string
+  /** Position of the offer in the log: ties of priority are first in, first out. */
+  readonly sequence: number
+  readonly offeredAt: number
+  payload: Schema.Json
+  priority: number
+  state: State
+  /** Claims counted; one given back by an interruption is uncounted. */
+  attempt: number
+  due: number
+  /** Why it failed last. */
+  reason: string | undefined
+  settledAt: number
+  claim:
+    | { readonly id: string; readonly owner: Owner; readonly lease: number; readonly at: number; heard: number }
+    | undefined
+}
+
+/**
+ * The state of one queue. It is mutable: one log, one state, one reader.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface QueueLog {
+  readonly items: ReadonlyMap<string, Item>
+  /** Messages that a claim holds. */
+  readonly inFlight: ReadonlySet<Item>
+  /** Messages that wait for a time, soonest first. */
+  readonly delayed: ReadonlyArray<Item>
+  /** How many messages are not settled yet. */
+  readonly live: number
+  /**
+   * Applies a record; `at` is when it was written (wall clock), `heard` when it was read here (monotonic clock, in
+   * milliseconds). Answers whether it had an effect: a void record changes nothing.
+   */
+  readonly apply: (record: Record, at: number, heard: number) => boolean
+  /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
+  readonly next: (now: number, skip: ReadonlySet<string>) => Option.Option<Item>
+}
+
+/**
+ * Starts an empty queue.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): QueueLog => {
+  const items = new Map<string, Item>()
+  const inFlight = new Set<Item>()
+  const delayed: Array<Item> = []
+  const ready = makeReady()
+  let sequence = 0
+  let live = 0
+
+  const leave = (item: Item) => {
+    if (item.state === "delayed") delayed.splice(delayed.indexOf(item), 1)
+    if (item.state === "in_flight") inFlight.delete(item)
+    item.claim = undefined
+  }
+  const move = (item: Item, state: State) => {
+    if (isLive(item.state) !== isLive(state)) live += isLive(state) ? 1 : -1
+    item.state = state
+    if (state === "ready") ready.add(item)
+    if (state === "delayed") insert(delayed, item, (a, b) => a.due - b.due || a.sequence - b.sequence)
+    if (state === "in_flight") inFlight.add(item)
+  }
+  const wait = (item: Item, due: number) => {
+    item.due = due
+    move(item, due > 0 ? "delayed" : "ready")
+  }
+  const settle = (item: Item, state: "completed" | "dead", at: number) => {
+    leave(item)
+    item.settledAt = at
+    if (state === "completed") item.payload = null
+    move(item, state)
+  }
+  const held = (item: Item, claim: string | undefined) =>
+    claim === undefined ? isLive(item.state) : item.claim?.id === claim
+
+  const offered = (record: Extract<Record, { type: "offered" }>, at: number) => {
+    const known = items.get(record.id)
+    if (known !== undefined && (record.revive !== true || isLive(known.state))) return false
+    const item: Item = {
+      id: record.id,
+      sequence: ++sequence,
+      offeredAt: at,
+      payload: record.payload,
+      priority: record.priority,
+      state: "completed",
+      attempt: 0,
+      due: 0,
+      reason: undefined,
+      settledAt: 0,
+      claim: undefined
+    }
+    items.set(record.id, item)
+    wait(item, record.due ?? 0)
+    return true
+  }
+
+  const apply = (record: Record, at: number, heard: number) => {
+    if (record.type === "offered") return offered(record, at)
+    const item = items.get(record.id)
+    if (item === undefined) return false
+    switch (record.type) {
+      case "claimed": {
+        const free = item.state === "ready" || item.state === "delayed"
+        if (record.over === undefined ? !free : item.claim?.id !== record.over) return false
+        leave(item)
+        item.attempt += 1
+        item.claim = { id: record.claim, owner: record.owner, lease: record.lease, at, heard }
+        move(item, "in_flight")
+        return true
+      }
+      case "renewed":
+        if (item.claim?.id !== record.claim) return false
+        item.claim.heard = heard
+        return true
+      case "released":
+        if (item.claim?.id !== record.claim) return false
+        leave(item)
+        item.attempt -= 1
+        wait(item, 0)
+        return true
+      case "retried":
+        if (item.claim?.id !== record.claim) return false
+        leave(item)
+        item.reason = record.reason
+        wait(item, record.due)
+        return true
+      case "completed":
+        if (!held(item, record.claim) && !(record.claim === undefined && item.state === "dead")) return false
+        settle(item, "completed", at)
+        return true
+      case "dead":
+        if (!held(item, record.claim)) return false
+        settle(item, "dead", at)
+        item.reason = record.reason
+        return true
+      case "requeued":
+        if (item.state !== "dead") return false
+        item.attempt = 0
+        wait(item, 0)
+        return true
+    }
+  }
+
+  const next = (now: number, skip: ReadonlySet<string>) => {
+    for (let due = delayed[0]; due !== undefined && due.due <= now; due = delayed[0]) {
+      leave(due)
+      move(due, "ready")
+    }
+    return ready.first(skip)
+  }
+
+  return {
+    items,
+    inFlight,
+    delayed,
+    get live() {
+      return live
+    },
+    apply,
+    next
+  }
+}
+
+const isLive = (state: State) => state !== "completed" && state !== "dead"
+
+const insert = <A>(sorted: Array<A>, value: A, order: (a: A, b: A) => number) => {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (order(sorted[middle] as A, value) <= 0) low = middle + 1
+    else high = middle
+  }
+  sorted.splice(low, 0, value)
+}
+
+/** Ready messages by priority, then by age. Removal is lazy: what left is skipped, and dropped once it is at the front. */
+const makeReady = () => {
+  const lanes = new Map<number, { readonly items: Array<Item>; front: number }>()
+  const priorities: Array<number> = []
+  return {
+    add: (item: Item) => {
+      let lane = lanes.get(item.priority)
+      if (lane === undefined) {
+        lane = { items: [], front: 0 }
+        lanes.set(item.priority, lane)
+        insert(priorities, item.priority, (a, b) => b - a)
+      }
+      const last = lane.items.at(-1)
+      if (last === undefined || last.sequence < item.sequence) {
+        lane.items.push(item)
+      } else if (!lane.items.includes(item, lane.front)) {
+        lane.items.splice(0, lane.front)
+        lane.front = 0
+        insert(lane.items, item, (a, b) => a.sequence - b.sequence)
+      }
+    },
+    first: (skip: ReadonlySet<string>): Option.Option<Item> => {
+      for (const priority of priorities) {
+        const lane = lanes.get(priority)
+        if (lane === undefined) continue
+        while (lane.items[lane.front] !== undefined && lane.items[lane.front]?.state !== "ready") lane.front += 1
+        if (lane.front > 1024 && lane.front * 2 > lane.items.length) {
+          lane.items.splice(0, lane.front)
+          lane.front = 0
+        }
+        for (let index = lane.front; index < lane.items.length; index++) {
+          const item = lane.items[index] as Item
+          if (item.state === "ready" && !skip.has(item.id)) return Option.some(item)
+        }
+      }
+      return Option.none()
+    }
+  }
+}
