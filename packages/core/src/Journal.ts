@@ -93,7 +93,7 @@ export class Journal extends Context.Service<
 
 interface Log {
   version: number
-  /** Entries up to this version were deleted. */
+  at: number
   readonly entries: Array<Entry>
 }
 
@@ -110,21 +110,20 @@ export const layerMemory: Layer.Layer<Journal> = Layer.effect(
     const changes = yield* PubSub.sliding<Head>(4096)
 
     const checked = (key: string) => (isKey(key) ? Effect.void : Effect.fail(new InvalidKey({ key })))
-    const head = (key: string, log: Log): Head => ({ key, version: log.version, at: log.entries.at(-1)?.at ?? 0 })
+    const head = (key: string, log: Log): Head => ({ key, version: log.version, at: log.at })
 
     return Journal.of({
       append: Effect.fnUntraced(function* (key, expected, records) {
         yield* checked(key)
         const text = yield* encodeRecords(records)
         const at = yield* Clock.currentTimeMillis
-        const log = logs.get(key) ?? { version: 0, entries: [] }
+        const log = logs.get(key) ?? { version: 0, at, entries: [] }
         if (log.version !== expected) {
           return yield* new VersionConflict({ key, expected, actual: log.version })
         }
-        const copies = yield* decodeRecords(text)
-        for (const record of copies) {
-          log.entries.push({ version: ++log.version, at, record })
-        }
+        if (records.length === 0) return expected
+        for (const record of yield* decodeRecords(text)) log.entries.push({ version: ++log.version, at, record })
+        log.at = at
         logs.set(key, log)
         yield* PubSub.publish(changes, head(key, log))
         return log.version
@@ -150,6 +149,7 @@ export const layerMemory: Layer.Layer<Journal> = Layer.effect(
         if (log === undefined || log.entries.length === 0) return
         log.entries.length = 0
         log.version += 1
+        log.at = yield* Clock.currentTimeMillis
         yield* PubSub.publish(changes, head(key, log))
       })
     })
@@ -161,13 +161,24 @@ const decodeRecords = (text: string) => Effect.orDie(Schema.decodeEffect(Records
 
 const encodeRecords = (records: ReadonlyArray<Schema.Json>) => {
   const text = JSON.stringify(records)
-  return text.length > maxAppendBytes
+  const bytes = text.length * 3 > maxAppendBytes ? utf8Bytes(text) : 0
+  return bytes > maxAppendBytes
     ? Effect.fail(
         new TransportError({
           operation: "Journal.append",
           reason: "too_large",
-          detail: `${text.length} bytes are more than ${maxAppendBytes}`
+          detail: `${bytes} bytes are more than ${maxAppendBytes}`
         })
       )
     : Effect.succeed(text)
+}
+
+/** JSON text has no lone surrogates, so that each half of a pair stands for two bytes. */
+const utf8Bytes = (text: string) => {
+  let bytes = text.length
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2
+  }
+  return bytes
 }

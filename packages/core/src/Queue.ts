@@ -85,6 +85,8 @@ export interface Inspected {
   readonly payload: Schema.Json
   /** Who holds it, while it is in flight. */
   readonly owner: QueueLog.Owner | undefined
+  /** Whether that holder is proven dead: the next taker gets the message. */
+  readonly abandoned: boolean
   /** Why it failed last, or why it is dead. */
   readonly reason: string | undefined
 }
@@ -197,8 +199,10 @@ export interface Log {
   readonly state: QueueLog.QueueLog
   /** Applies what other processes have written. */
   readonly refresh: Effect.Effect<void, TransportError>
-  /** Writes records durably and applies them, with what others wrote before them. */
-  readonly append: (records: ReadonlyArray<QueueLog.Record>) => Effect.Effect<void, TransportError>
+  /** Makes durable what `state` shows, where another process wrote it and may not have done so yet. */
+  readonly durable: Effect.Effect<void, TransportError>
+  /** Writes records durably and applies them after what others wrote before. Answers which of them had an effect. */
+  readonly append: (records: ReadonlyArray<QueueLog.Record>) => Effect.Effect<ReadonlyArray<boolean>, TransportError>
   /** Grows whenever the state may have changed. */
   readonly revision: () => number
   /** Completes once `revision` differs from the one given. */
@@ -255,7 +259,10 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
         ]),
         Effect.sync(() => skip.delete(id))
       )
-      if (item.value.claim?.id === nonce) return { item: item.value, nonce }
+      if (item.value.claim?.id !== nonce) continue
+      // Copied now: another process may settle the message at any time, and then its payload goes.
+      const { attempt, offeredAt, payload, priority } = item.value
+      return { item: item.value, nonce, message: { id, payload, priority, attempt, offeredAt } }
     }
   })
 
@@ -263,12 +270,13 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
     const log = yield* open(queue)
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { item, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ item, nonce }, exit) =>
+    const { item, message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ item, nonce }, exit) =>
       settleBy(log, item, nonce, exit, options)
     )
-    const { attempt, id, offeredAt, payload, priority } = item
+    const { id } = message
+    const renewed = log.append([{ type: "renewed", id, claim: nonce }])
     yield* Effect.forkScoped(
-      log.append([{ type: "renewed", id, claim: nonce }]).pipe(
+      Effect.suspend(() => (item.claim?.id === nonce ? Effect.asVoid(renewed) : Effect.void)).pipe(
         Effect.catch((error) => Effect.logWarning(`Could not renew the lease of ${id}`, error)),
         Effect.delay(lease / 3),
         Effect.forever
@@ -277,7 +285,7 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
     const lost = Effect.gen(function* () {
       while (item.claim?.id === nonce) yield* log.changed(log.revision())
     })
-    return { id, payload, priority, attempt, offeredAt, lost }
+    return { ...message, lost }
   })
 
   return Queue.of({
@@ -286,23 +294,26 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
       yield* log.refresh
       const known = log.state.items.get(message.id)
       const revived = options.revive === true && (known?.state === "completed" || known?.state === "dead")
-      if (known !== undefined && !revived) return known.state
-      if (options.capacity !== undefined && log.state.live >= options.capacity) {
-        return yield* new QueueFull({ queue, capacity: options.capacity })
-      }
+      if (known !== undefined && !revived) return yield* Effect.as(log.durable, known.state)
+      const { capacity } = options
+      if (capacity !== undefined && log.state.live >= capacity) return yield* new QueueFull({ queue, capacity })
       const delay = message.delay === undefined ? 0 : Duration.toMillis(message.delay)
       const now = yield* Clock.currentTimeMillis
-      yield* log.append([
+      const [added] = yield* log.append([
         {
           type: "offered",
           id: message.id,
           payload: message.payload,
           priority: message.priority ?? 0,
           ...(delay > 0 ? { due: now + delay } : {}),
+          ...(capacity === undefined ? {} : { capacity }),
           ...(revived ? { revive: true } : {})
         }
       ])
-      return "added"
+      if (added === true) return "added"
+      const first = log.state.items.get(message.id)
+      const full = first === undefined || (revived && QueueLog.isSettled(first.state))
+      return full ? yield* new QueueFull({ queue, capacity: capacity ?? 0 }) : first.state
     }),
     take,
     settle: Effect.fnUntraced(function* (queue, id, settlement) {
@@ -310,7 +321,8 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
       yield* log.refresh
       const item = log.state.items.get(id)
       if (item === undefined) return undefined
-      if (item.state !== "completed" && item.state !== settlement.type) yield* log.append([{ ...settlement, id }])
+      const change = item.state !== "completed" && item.state !== settlement.type
+      yield* change ? log.append([{ ...settlement, id }]) : log.durable
       return log.state.items.get(id)?.state
     }),
     requeue: Effect.fnUntraced(function* (queue, id) {
@@ -324,26 +336,29 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
       const log = yield* open(queue)
       yield* log.refresh
       log.state.next(yield* Clock.currentTimeMillis, none)
-      return [...log.state.items.values()].filter((item) => item.state !== "completed").map(inspected)
+      return [...log.state.items.values()]
+        .filter((item) => item.state !== "completed")
+        .map((item) => inspected(item, logs.isGone))
     }),
     stateOf: Effect.fnUntraced(function* (queue, id) {
       const log = yield* open(queue)
       yield* log.refresh
+      yield* log.durable
       return log.state.items.get(id)?.state
     }),
     statistics: Effect.fnUntraced(function* (queue) {
       const log = yield* open(queue)
       yield* log.refresh
       const now = yield* Clock.currentTimeMillis
-      const oldest = log.state.next(now, none)
+      log.state.next(now, none)
       const count = { ready: 0, delayed: 0, in_flight: 0, completed: 0, dead: 0 }
-      for (const item of log.state.items.values()) count[item.state] += 1
-      const { in_flight: inFlight, ...counts } = count
-      return {
-        ...counts,
-        inFlight,
-        oldestAge: Option.match(oldest, { onNone: () => 0, onSome: (i) => now - i.offeredAt })
+      let oldest = now
+      for (const item of log.state.items.values()) {
+        count[item.state] += 1
+        if (item.state === "ready") oldest = Math.min(oldest, item.offeredAt)
       }
+      const { in_flight: inFlight, ...counts } = count
+      return { ...counts, inFlight, oldestAge: now - oldest }
     }),
     names: (prefix = "") => Effect.map(logs.names, (names) => names.filter((name) => name.startsWith(prefix)).sort())
   })
@@ -367,7 +382,7 @@ export const layerMemory: Layer.Layer<Queue> = Layer.effect(
           if (log === undefined) logs.set(queue, (log = memoryLog()))
           return log
         }),
-      names: Effect.sync(() => [...logs.keys()]),
+      names: Effect.sync(() => [...logs].flatMap(([name, log]) => (log.state.items.size > 0 ? [name] : []))),
       owner: { host: "memory", pid: 0, boot: "", started: "", since: DateTime.formatIso(DateTime.makeUnsafe(now)) },
       isGone: () => false
     })
@@ -407,11 +422,13 @@ const memoryLog = (): Log => {
   return {
     state,
     refresh: Effect.void,
+    durable: Effect.void,
     append: Effect.fnUntraced(function* (records) {
       const at = yield* Clock.currentTimeMillis
       const heard = yield* monotonicMillis
-      for (const record of yield* Effect.orDie(roundTrip(records))) state.apply(record, at, heard)
+      const applied = (yield* Effect.orDie(roundTrip(records))).map((record) => state.apply(record, at, heard))
       signal.notify()
+      return applied
     }),
     revision: signal.revision,
     changed: signal.changed
@@ -424,9 +441,9 @@ const roundTrip = (records: ReadonlyArray<QueueLog.Record>) =>
 
 const none: ReadonlySet<string> = new Set()
 
-const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+const monotonicMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
-const inspected = (item: QueueLog.Item): Inspected => ({
+const inspected = (item: QueueLog.Item, isGone: Logs["isGone"]): Inspected => ({
   id: item.id,
   state: item.state,
   attempt: item.attempt,
@@ -434,6 +451,7 @@ const inspected = (item: QueueLog.Item): Inspected => ({
   offeredAt: item.offeredAt,
   payload: item.payload,
   owner: item.claim?.owner,
+  abandoned: item.claim !== undefined && isGone(item.claim.owner),
   reason: item.reason
 })
 

@@ -43,6 +43,8 @@ export const Record = Schema.Union([
     priority: Schema.Int,
     /** Not before this time, in milliseconds since the epoch. */
     due: Schema.optionalKey(Schema.Number),
+    /** Void where as many messages are not settled: decided by the order of the log, so that no race exceeds it. */
+    capacity: Schema.optionalKey(Schema.Number),
     /** Starts a completed or dead id again; without it an offer of a known id is void. */
     revive: Schema.optionalKey(Schema.Boolean)
   }),
@@ -176,6 +178,7 @@ export const make = (): QueueLog => {
   const offered = (record: Extract<Record, { type: "offered" }>, at: number) => {
     const known = items.get(record.id)
     if (known !== undefined && (record.revive !== true || isLive(known.state))) return false
+    if (record.capacity !== undefined && live >= record.capacity) return false
     const item: Item = {
       id: record.id,
       sequence: ++sequence,
@@ -189,6 +192,7 @@ export const make = (): QueueLog => {
       settledAt: 0,
       claim: undefined
     }
+    items.delete(record.id)
     items.set(record.id, item)
     wait(item, record.due ?? 0)
     return true
@@ -261,7 +265,15 @@ export const make = (): QueueLog => {
   }
 }
 
-const isLive = (state: State) => state !== "completed" && state !== "dead"
+/**
+ * Tells whether a message in this state is done with, until somebody starts it again.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isSettled = (state: State): boolean => state === "completed" || state === "dead"
+
+const isLive = (state: State) => !isSettled(state)
 
 const insert = <A>(sorted: Array<A>, value: A, order: (a: A, b: A) => number) => {
   let low = 0

@@ -47,43 +47,52 @@ export const Timestamp = Schema.String.check(
   })
 )
 
+const fields = Schema.Struct({
+  /** `<session id>/<run>/<ULID>`: chosen before the first attempt to send, and kept over every one. */
+  wake_id: Schema.String.check(Schema.isMaxLength(256)),
+  session_id: SessionId,
+  agent_role: Role,
+  status: Status,
+  timestamp: Timestamp,
+  deliverables: Schema.optionalKey(
+    Schema.Struct({
+      files: Schema.optionalKey(Schema.Array(Schema.String)),
+      handoff_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
+      handoff_file: Schema.optionalKey(Schema.NullOr(Schema.String))
+    })
+  ),
+  summary: Schema.optionalKey(Schema.String),
+  next_role: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  run: Schema.optionalKey(Schema.Natural),
+  priority: Schema.optionalKey(Priority),
+  confidence: Schema.optionalKey(Schema.Finite),
+  usage: Schema.optionalKey(Usage),
+  error: Schema.optionalKey(Problem)
+})
+
 /**
  * The wire format. Unknown keys are kept and passed on.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const Wake = Schema.StructWithRest(
-  Schema.Struct({
-    /** `<session id>/<run>/<ULID>`: chosen before the first attempt to send, and kept over every one. */
-    wake_id: Schema.String.check(Schema.isMaxLength(256)),
-    session_id: SessionId,
-    agent_role: Role,
-    status: Status,
-    timestamp: Timestamp,
-    deliverables: Schema.optionalKey(
-      Schema.Struct({
-        files: Schema.optionalKey(Schema.Array(Schema.String)),
-        handoff_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
-        handoff_file: Schema.optionalKey(Schema.NullOr(Schema.String))
-      })
-    ),
-    summary: Schema.optionalKey(Schema.String),
-    next_role: Schema.optionalKey(Schema.NullOr(Schema.String)),
-    run: Schema.optionalKey(Schema.Natural),
-    priority: Schema.optionalKey(Priority),
-    confidence: Schema.optionalKey(Schema.Finite),
-    usage: Schema.optionalKey(Usage),
-    error: Schema.optionalKey(Problem)
-  }),
-  [Schema.Record(Schema.String, Schema.Json)]
-)
+export const Wake = Schema.StructWithRest(fields, [Schema.Record(Schema.String, Schema.Json)])
 
 /**
  * @category models
  * @since 0.1.0
  */
 export type Wake = typeof Wake.Type
+
+/**
+ * What a sender may add to a wake.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Details = Partial<
+  Pick<typeof fields.Type, "deliverables" | "summary" | "next_role" | "priority" | "confidence" | "usage" | "error">
+>
 
 /**
  * The largest wake in bytes of JSON.

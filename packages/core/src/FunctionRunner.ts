@@ -1,0 +1,84 @@
+/**
+ * Executes agents that are functions in this process, registered under names so that a session finds its own again after
+ * a restart.
+ *
+ * @since 0.1.0
+ */
+import { Cause, Effect, Queue, Stream } from "effect"
+import type { Result } from "./Agent.ts"
+import { type Assignment, type Event, type Execute, parseResult, RunFailed } from "./AgentRunner.ts"
+
+/**
+ * What a function agent gets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Task {
+  readonly prompt: string
+  readonly sessionId: string
+  readonly run: number
+  readonly attempt: number
+  readonly inputs: Assignment["inputs"]
+  readonly checkpoints: Assignment["session"]["checkpoints"]
+  readonly synthesis: unknown
+  /** Commits a checkpoint, a turn or a finding to the session while the agent works. */
+  readonly emit: (event: Exclude<Event, { readonly type: "result" }>) => Effect.Effect<void>
+}
+
+/**
+ * An agent: it answers its result, or just text, which becomes the summary. To block, fail with a `RunFailed` of status
+ * `blocked`; any other failure is tried again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AgentFunction<R = never> = (task: Task) => Effect.Effect<Result | string, unknown, R>
+
+/**
+ * Makes the runner of the functions that it is given.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <R = never>(functions: {
+  readonly [name: string]: AgentFunction<R>
+}): Effect.Effect<Execute, never, R> =>
+  Effect.map(Effect.context<R>(), (context) => (assignment) => {
+    const { session } = assignment
+    const name = session.runner.type === "function" ? session.runner.name : ""
+    const agent = new Map(Object.entries(functions)).get(name)
+    if (agent === undefined) {
+      const detail = `no function is registered under the name "${name}"`
+      return Stream.fail(new RunFailed({ status: "failed", code: "no_function", detail, retryable: false }))
+    }
+    return Stream.callback<Event, RunFailed>(
+      (queue) =>
+        agent({
+          prompt: session.prompt,
+          sessionId: session.session_id,
+          run: session.run,
+          attempt: assignment.attempt,
+          inputs: assignment.inputs,
+          checkpoints: session.checkpoints,
+          synthesis: session.synthesis,
+          emit: (event) => Effect.asVoid(Queue.offer(queue, event))
+        }).pipe(
+          Effect.provideContext(context),
+          Effect.flatMap((answer) => parseResult(typeof answer === "string" ? { summary: answer } : answer)),
+          Effect.flatMap((result) => Queue.offer(queue, { type: "result", result })),
+          Effect.andThen(Queue.end(queue)),
+          Effect.catchCause((cause) =>
+            Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.fail(failure(cause))
+          )
+        ),
+      { bufferSize: 16 }
+    )
+  })
+
+const failure = (cause: Cause.Cause<unknown>) => {
+  const error = Cause.squash(cause)
+  if (error instanceof RunFailed) return error
+  const detail = error instanceof Error ? error.message : String(error)
+  return new RunFailed({ status: "failed", code: Cause.hasDies(cause) ? "defect" : "error", detail, retryable: true })
+}

@@ -1,0 +1,269 @@
+/**
+ * Spawns agents as background sessions, is woken by each of them, and collects what they hand in.
+ *
+ * @since 0.1.0
+ */
+import { Cause, Context, type Duration, Effect, Layer, PubSub, Schema, Semaphore, Stream } from "effect"
+import type { AgentRunner } from "./AgentRunner.ts"
+import type { Journal } from "./Journal.ts"
+import * as Lease from "./Lease.ts"
+import * as Outbox from "./Outbox.ts"
+import { makeSignal, Queue } from "./Queue.ts"
+import type { UnknownRole } from "./Role.ts"
+import * as Session from "./Session.ts"
+import type { InvalidSessionId } from "./SessionId.ts"
+import {
+  type CreateOptions,
+  type InvalidField,
+  type SessionExists,
+  type SessionNotFound,
+  Sessions
+} from "./Sessions.ts"
+import type { Report } from "./Census.ts"
+import type { TransportError } from "./TransportError.ts"
+import { isTerminal, type Wake } from "./Wake.ts"
+import { Wakes } from "./Wakes.ts"
+import * as Worker from "./Worker.ts"
+import { own } from "./internal/own.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Names its inbox, which has one owner at a time; `main` by default. */
+  readonly name?: string | undefined
+  /** How many runs execute at once; 5 by default. */
+  readonly maxParallel?: number | undefined
+  /** How many runs may wait for a permit before `spawn` refuses; 100 by default. */
+  readonly capacity?: number | undefined
+  /**
+   * Handles a wake before it is acknowledged: what this has committed survives a crash, what it failed to do is tried
+   * again. It may see a wake twice, with the same id.
+   */
+  readonly onWake?: ((wake: Wake) => Effect.Effect<void, TransportError>) | undefined
+  /** Sees every record that the workers commit. */
+  readonly observe?: Worker.Options["observe"]
+  /** How long to wait for a live owner of the inbox; a second by default. */
+  readonly wait?: Duration.Input | undefined
+  readonly host?: string | undefined
+  readonly pid?: number | undefined
+}
+
+/**
+ * The dispatch queue or the inbox is full. Nothing was created: wait for agents to end, or for wakes to be handled.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AtCapacity extends Schema.TaggedError<AtCapacity>("@sartor/core/Orchestrator/AtCapacity")("AtCapacity", {
+  orchestrator: Schema.String,
+  what: Schema.Literals(["dispatch", "inbox"]),
+  capacity: Schema.Natural
+}) {
+  override get message() {
+    const held = this.what === "dispatch" ? "runs that wait" : "wakes that are not acknowledged"
+    return `"${this.orchestrator}" is at its limit of ${this.capacity} ${held}: spawn again when some are done`
+  }
+}
+
+/**
+ * What to run: a session's fields, with the runner that executes it. The name is how a synthesis shows the agent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Task = Omit<CreateOptions, "orchestrator" | "runner"> & {
+  readonly runner: Exclude<Session.Session["runner"], { readonly type: "external" }>
+}
+
+/**
+ * An agent in the background.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handle {
+  readonly name: string
+  readonly sessionId: Session.Session["session_id"]
+  /**
+   * Waits until the agent has ended or is blocked and its wake is acknowledged, and answers its session. It does not fail
+   * when the agent did.
+   */
+  readonly await: Effect.Effect<Session.Session, SessionNotFound | TransportError>
+}
+
+/**
+ * The wakes that an orchestrator leaves unacknowledged before it refuses to spawn.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const inboxCapacity = 100
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class Orchestrator extends Context.Service<
+  Orchestrator,
+  {
+    readonly name: string
+    /** Creates a session and returns at once; it runs when a permit is free, in the order of spawning. */
+    readonly spawn: (
+      task: Task
+    ) => Effect.Effect<
+      Handle,
+      AtCapacity | SessionExists | InvalidField | UnknownRole | InvalidSessionId | TransportError
+    >
+    /** Gets a handle on a session of this orchestrator, and puts it back into the queue if it still has to run. */
+    readonly adopt: (sessionId: string) => Effect.Effect<Handle, SessionNotFound | TransportError>
+    /** Waits for all and reports on each, for `Synthesis.synthesize`. */
+    readonly collect: (
+      handles: ReadonlyArray<Handle>
+    ) => Effect.Effect<ReadonlyArray<Report>, SessionNotFound | TransportError>
+    /** Every wake from now on, after it is acknowledged; for what must not miss one, use `onWake`. */
+    readonly wakes: Stream.Stream<Wake>
+    readonly cancel: (
+      sessionId: string,
+      reason: string
+    ) => Effect.Effect<void, SessionNotFound | Session.IllegalTransition | TransportError>
+  }
+>()("@sartor/core/Orchestrator") {}
+
+/**
+ * Starts an orchestrator with its workers. They stop when the scope closes: every run is suspended then, and goes on when
+ * an orchestrator of that name is started again, here or elsewhere.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fn("Orchestrator.make")(function* (options: Options = {}) {
+  const { capacity = 100, maxParallel = 5, name = "main", onWake = () => Effect.void } = options
+  const queue = yield* Queue
+  const sessions = yield* Sessions
+  const wakes = yield* Wakes
+  const context = yield* Effect.context<Queue | Sessions | Wakes>()
+  yield* Lease.acquire(name, { wait: options.wait })
+
+  const heard = yield* PubSub.sliding<Wake>(1024)
+  const ended = makeSignal()
+  const spawning = yield* Semaphore.make(1)
+
+  const acknowledged = (wake: Wake) => {
+    if (isTerminal(wake.status)) ended.notify()
+    return PubSub.publish(heard, wake)
+  }
+  const dispatch = (session: Session.Session) => Effect.provideContext(Worker.dispatch(session), context)
+  const pump = Effect.flatMap(wakes.handle(name, onWake), Effect.forEach(acknowledged))
+  const reconcile = Effect.delay(wakes.reconcile(name), "5 seconds")
+  const worker = Worker.takeOne({ ...options, orchestrator: name })
+
+  yield* wakes.reconcile(name)
+  // What was created and not dispatched, because this orchestrator died in between.
+  const mine = yield* sessions.list({ orchestrator: name })
+  yield* Effect.forEach(mine.filter(isDue), dispatch, { discard: true })
+  yield* Effect.forkScoped(forever(pump))
+  yield* Effect.forkScoped(forever(reconcile))
+  yield* Effect.forEach(Array.from({ length: maxParallel }), () => Effect.forkScoped(forever(worker)), {
+    discard: true
+  })
+
+  /** Woken by wakes; looks by itself every second, in case one is late. */
+  const settled = Effect.fnUntraced(function* (id: string) {
+    const session = yield* sessions.open(id)
+    while (true) {
+      const seen = ended.revision()
+      const current = yield* session.refresh
+      if (Session.isEnded(current.status) || current.status === "blocked") {
+        const last = Session.terminalWake(current)
+        if (last === undefined || (yield* wakes.isSettled(name, last.wake_id))) return current
+      }
+      yield* Effect.timeoutOption(ended.changed(seen), "1 second")
+    }
+  })
+  const handle = (session: Session.Session): Handle => ({
+    name: session.name ?? session.session_id,
+    sessionId: session.session_id,
+    await: settled(session.session_id)
+  })
+  const refuseAtCapacity = Effect.gen(function* () {
+    const waiting = yield* own(queue.statistics(Worker.queueOf(name)))
+    if (waiting.ready + waiting.delayed >= capacity) {
+      return yield* new AtCapacity({ orchestrator: name, what: "dispatch", capacity })
+    }
+    const inbox = yield* own(queue.statistics(`wake/${name}`))
+    if (inbox.ready + inbox.delayed + inbox.inFlight >= inboxCapacity) {
+      return yield* new AtCapacity({ orchestrator: name, what: "inbox", capacity: inboxCapacity })
+    }
+  })
+
+  return Orchestrator.of({
+    name,
+    spawn: Effect.fn("Orchestrator.spawn")(function* (task) {
+      yield* refuseAtCapacity
+      const session = yield* sessions.create({ ...task, orchestrator: name })
+      yield* dispatch(session)
+      return handle(session)
+    }, spawning.withPermit),
+    adopt: Effect.fn("Orchestrator.adopt")(function* (sessionId) {
+      const session = yield* sessions.get(sessionId)
+      if (isDue(session)) yield* dispatch(session)
+      return handle(session)
+    }),
+    collect: Effect.fn("Orchestrator.collect")(function* (handles) {
+      return yield* Effect.forEach(
+        handles,
+        (agent) => Effect.map(agent.await, (session) => report(agent.name, session)),
+        {
+          concurrency: "unbounded"
+        }
+      )
+    }),
+    wakes: Stream.fromPubSub(heard),
+    cancel: (sessionId, reason) => Effect.asVoid(Effect.provideContext(Outbox.cancel(sessionId, reason), context))
+  })
+})
+
+/**
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<Orchestrator, Lease.Owned | TransportError, Journal | Queue | Sessions | Wakes | AgentRunner> =>
+  Layer.effect(Orchestrator, make(options))
+
+/**
+ * What a session comes to, as a synthesis takes it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const report = (agent: string, session: Session.Session): Report => {
+  const { error, result, status } = session
+  return {
+    agent,
+    outcome:
+      status === "complete" || status === "blocked" || status === "failed" || status === "cancelled"
+        ? status
+        : "missing",
+    ...(result === undefined ? {} : { result }),
+    ...(error === undefined || status === "complete" ? {} : { problem: error })
+  }
+}
+
+/** Whether a session still has to run here. */
+const isDue = ({ runner, status }: Session.Session) =>
+  !Session.isEnded(status) && status !== "blocked" && runner.type !== "external"
+
+/** Goes on after a failure of the transport, as long as it takes: what failed is still there to be taken. */
+const forever = <R>(step: Effect.Effect<unknown, unknown, R>) =>
+  step.pipe(
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.andThen(Effect.logWarning("Trying again in a second", cause), Effect.sleep("1 second"))
+    ),
+    Effect.forever
+  )

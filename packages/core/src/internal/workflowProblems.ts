@@ -1,0 +1,125 @@
+import { Predicate, type Schema, SchemaIssue } from "effect"
+import { nearest } from "./nearest.ts"
+import { mustBeText } from "./workflowGrammar.ts"
+import { type Path, pointer, type Position, type Tree } from "./yamlTree.ts"
+
+/** One thing that is wrong in a workflow file, and where. */
+export interface Problem {
+  readonly line: number
+  readonly column: number
+  readonly path: string
+  readonly field: string
+  readonly message: string
+  readonly hint?: string
+}
+
+export interface Details {
+  /** Where, if it is not where the value of the path begins. */
+  readonly at?: Position | undefined
+  readonly hint?: string | undefined
+  /** Asks whether one of these was meant. */
+  readonly near?: Parameters<typeof nearest> | undefined
+}
+
+/** Collects what is wrong in a file, and says it in the words of the file. */
+export interface Problems {
+  readonly isEmpty: () => boolean
+  readonly sorted: () => ReadonlyArray<Problem>
+  /** Adds a whole sentence. */
+  readonly add: (path: Path, message: string, details?: Details) => void
+  /** Adds a sentence about a key, such as `agent "security": retries must be …`. */
+  readonly refuse: (path: Path, complaint: string, details?: Details) => void
+  /** Adds what a schema refused in a map, and answers the keys that are to blame. */
+  readonly refuseAll: (path: Path, error: Schema.SchemaError) => ReadonlySet<string>
+  /** What the agent of a path is called. */
+  readonly agent: (path: Path) => string
+}
+
+/** More than anybody reads, and a bound on what a hostile file can make us do. */
+const most = 200
+
+export const collect = (tree: Tree): Problems => {
+  const problems: Array<Problem> = []
+
+  const add: Problems["add"] = (path, message, { at, hint, near } = {}) => {
+    if (problems.length >= most) {
+      return
+    }
+    const meant = near && nearest(...near)
+    const advice = meant === undefined ? hint : `did you mean ${JSON.stringify(meant)}?`
+    problems.push({
+      ...(at ?? tree.position(path, "value")),
+      path: pointer(path),
+      field: fieldOf(path),
+      message,
+      ...(advice === undefined ? {} : { hint: advice })
+    })
+  }
+
+  const agent = (path: Path) => {
+    const name = valueAt(tree.value, ["agents", path[1] ?? "", "name"])
+    return typeof name === "string" && name !== "" ? `agent ${shorten(name)}` : `agent ${Number(path[1]) + 1}`
+  }
+
+  const refuse: Problems["refuse"] = (path, complaint, details) => {
+    const field = fieldOf(path)
+    const subject = !isAgentPath(path) ? field : field === "" ? agent(path) : `${agent(path)}: ${field}`
+    add(path, `${subject} ${complaint}`, details)
+  }
+
+  const refuseAll: Problems["refuseAll"] = (path, error) => {
+    const issues = format(error.issue).issues
+    const blamed = issues.map((issue) => {
+      const below = (issue.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
+      const full = [...path, ...below.filter((part) => typeof part !== "symbol")]
+      const value = valueAt(tree.value, full)
+      const written = tree.source(full)
+      if (value === null) {
+        refuse(full, "is empty", { hint: "leave it out, or give it a value" })
+      } else {
+        const quote = issue.message === mustBeText && written !== undefined ? `write "${written}" in quotes` : undefined
+        refuse(full, `${issue.message}, not ${show(value, written)}`, { hint: quote })
+      }
+      return String(below[0])
+    })
+    return new Set(blamed)
+  }
+
+  for (const { hint, message, path, position } of tree.faults) {
+    add(path, isAgentPath(path) ? `${agent(path)}: ${message}` : message, { at: position, hint })
+  }
+  return {
+    isEmpty: () => problems.length === 0,
+    sorted: () => problems.toSorted((a, b) => a.line - b.line || a.column - b.column),
+    add,
+    refuse,
+    refuseAll,
+    agent
+  }
+}
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const isAgentPath = (path: Path) => path[0] === "agents" && path.length > 1
+
+/** `retries`, `env.PORT` or `command[1]`, as seen from the agent. */
+const fieldOf = (path: Path) =>
+  path
+    .slice(isAgentPath(path) ? 2 : 0)
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
+    .join("")
+    .replace(/^\./, "")
+
+const valueAt = (value: unknown, path: Path): unknown =>
+  path.reduce((inner: unknown, part) => (Predicate.hasProperty(inner, part) ? inner[part] : undefined), value)
+
+const show = (value: unknown, written: string | undefined) =>
+  typeof value === "string"
+    ? shorten(value)
+    : Array.isArray(value)
+      ? "a list"
+      : Predicate.isObject(value)
+        ? "a map"
+        : (written ?? String(value)).slice(0, 60)
+
+const shorten = (text: string) => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
