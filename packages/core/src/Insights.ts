@@ -7,7 +7,7 @@ import { Schema } from "effect"
 import { compare, distinct, identify, place, type Claim, type Topic } from "./Claims.ts"
 
 /**
- * `corroboration`: one claim, from evidence of more than one agent's own. `shared_cause`: different findings of several agents at one
+ * `corroboration`: one claim, from evidence of more than one agent's own. `shared_cause`: findings of several agents on different topics at one
  * place. `complementary_coverage`: what only one agent looked at, where agents looked at different things.
  *
  * @category schemas
@@ -68,9 +68,9 @@ export const limit = 5
  */
 export const find = (topics: ReadonlyArray<Topic>, agreed: ReadonlyArray<Agreed>): ReadonlyArray<Insight> => {
   const supporting = topics.flatMap((topic) =>
-    topic.matched.flatMap(({ claim, claims }) =>
+    topic.matched.flatMap(({ claims }) =>
       claims.flatMap((each) =>
-        each.stance === "support" ? [{ claim: each, says: claim, places: placesOf(each), topic: topic.topic }] : []
+        each.stance === "support" ? [{ claim: each, places: placesOf(each), topic: topic.topic }] : []
       )
     )
   )
@@ -79,8 +79,6 @@ export const find = (topics: ReadonlyArray<Topic>, agreed: ReadonlyArray<Agreed>
 
 interface Finding {
   readonly claim: Claim
-  /** The matched claim that it is one of. */
-  readonly says: string
   readonly topic: string
   readonly places: ReadonlyArray<Place>
 }
@@ -147,16 +145,14 @@ const sharedCause = (at: string, here: ReadonlySet<Finding>): ReadonlyArray<Cand
   const claims = [...here].map((finding) => finding.claim)
   const agents = new Set(claims.map((claim) => claim.agent))
   if (agents.size < 2) return []
-  const said = new Set(
-    [...here].map((finding) => `${finding.claim.topicKey.length}:${finding.claim.topicKey}${finding.says}`)
-  )
-  if (said.size < 2) return []
+  const topics = distinct([...here].map((finding) => finding.topic))
+  // On one topic, different claims of different agents are a disagreement.
+  if (topics.length < 2) return []
   const make = () => {
-    const topics = listed(distinct([...here].map((finding) => quoted(finding.topic))))
-    const statement = `${said.size} different findings of ${listed(distinct(agents))} meet at ${shortened(at)} (${topics}): they may have one cause.`
+    const statement = `Findings of ${listed(distinct(agents))} on ${topics.length} topics meet at ${shortened(at)} (${listed(topics.map(quoted))}): they may have one cause.`
     return insight("shared_cause", at, claims, statement)
   }
-  return [{ key: at, agents: agents.size, claims: said.size, make }]
+  return [{ key: at, agents: agents.size, claims: claims.length, make }]
 }
 
 /** By file if the evidence names files that only one agent looked at, else by topic. */

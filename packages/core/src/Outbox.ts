@@ -148,7 +148,9 @@ const recordOf = (
   const files = deliverables?.files ?? []
   const told = status === "complete" && /\S/.test(summary)
   return {
-    ...{ type: "ended", ...common, status },
+    type: "ended",
+    ...common,
+    status,
     ...(told ? { result: { summary, files, ...(confidence === undefined ? {} : { confidence }) } } : {}),
     ...(usage === undefined ? {} : { usage }),
     ...(status === "complete" ? {} : { error: common.wake.error ?? { code: status, message: summary } })

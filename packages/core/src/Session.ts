@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Result, Schema } from "effect"
+import { Result, Schema, Struct } from "effect"
 import { Limits, Problem, Result as AgentResult, Runner, Usage } from "./Agent.ts"
 import { Role } from "./Role.ts"
 import { SessionId } from "./SessionId.ts"
@@ -223,8 +223,8 @@ export const apply = (
   return Result.succeed({ ...session, version, updated_at: record.at, ...change(session, record, version) })
 }
 
-const begin = ({ at, type: _, ...created }: typeof Created.Type, version: number): Session => ({
-  ...created,
+const begin = ({ at, ...created }: typeof Created.Type, version: number): Session => ({
+  ...Struct.omit(created, ["type"]),
   status: "created",
   version,
   created_at: at,

@@ -269,7 +269,11 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
         const lists = yield* Effect.forEach(yield* orchestrators(only), (orchestrator) =>
           Effect.map(inbox(orchestrator).refresh, (state) =>
             [...HashMap.values(state.dead)].map(({ at, original, reason, wake_id }) => ({
-              ...{ wake_id, orchestrator, reason, at, original }
+              wake_id,
+              orchestrator,
+              reason,
+              at,
+              original
             }))
           )
         )

@@ -158,7 +158,11 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     Effect.flatMap(
       commit((current, at) =>
         Effect.map(makeWake(current, status, wakeDetails(current, result, error)), (wake) => ({
-          ...{ type: "ended" as const, at, run, status, wake },
+          type: "ended" as const,
+          at,
+          run,
+          status,
+          wake,
           ...(result === undefined ? {} : { result }),
           ...(error === undefined ? {} : { error })
         }))

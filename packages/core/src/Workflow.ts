@@ -96,7 +96,10 @@ export const run = Effect.fn("Workflow.run")(function* (options: Options) {
   })
 
   const orchestrator = yield* Orchestrator.make({
-    ...{ name: runId, maxParallel, host, pid },
+    name: runId,
+    maxParallel,
+    host,
+    pid,
     onWake: (wake) =>
       isTerminal(wake.status)
         ? Effect.flatMap(sessions.get(wake.session_id), finish).pipe(Effect.catchTag("SessionNotFound", Effect.die))
@@ -111,7 +114,11 @@ export const run = Effect.fn("Workflow.run")(function* (options: Options) {
   const begun = yield* log.update(() =>
     Effect.map(nowText, (at) => [
       {
-        ...{ type: "begun" as const, at, run_id: runId, workflow, max_parallel: maxParallel },
+        type: "begun" as const,
+        at,
+        run_id: runId,
+        workflow,
+        max_parallel: maxParallel,
         ...(options.file === undefined ? {} : { file: options.file })
       }
     ])
@@ -186,7 +193,8 @@ export const run = Effect.fn("Workflow.run")(function* (options: Options) {
     const reports = yield* Effect.forEach(needs, (need) =>
       need.session_id === undefined
         ? Effect.succeed({
-            ...{ agent: need.agent, outcome: need.status },
+            agent: need.agent,
+            outcome: need.status,
             ...(need.error === undefined ? {} : { problem: need.error })
           })
         : Effect.map(sessions.get(need.session_id), (session) => Orchestrator.report(need.agent, session))
@@ -219,7 +227,12 @@ export const run = Effect.fn("Workflow.run")(function* (options: Options) {
       needs.flatMap((need) => (need.session_id === undefined ? [] : [[need.agent, need.session_id]]))
     )
     const task = {
-      ...{ id, name: agent.name, role: agent.role, taskType: agent.task_type, prompt: agent.prompt, inputs },
+      id,
+      name: agent.name,
+      role: agent.role,
+      taskType: agent.task_type,
+      prompt: agent.prompt,
+      inputs,
       limits: { timeout: agent.timeout, retries: agent.retries },
       runner: yield* runnerOf(agent, options.folder),
       metadata: { workflow: workflow.name, run_id: runId },
@@ -252,7 +265,9 @@ const endingOf = ({ error, runs, session_id, status, updated_at }: Session.Sessi
   const ended = status === "complete" || status === "blocked" || status === "cancelled" ? status : ("failed" as const)
   const first = runs[0]
   return {
-    ...{ session_id, status: ended, attempts: runs.length },
+    session_id,
+    status: ended,
+    attempts: runs.length,
     ...(first === undefined ? {} : { started_at: first.started_at }),
     finished_at: runs.at(-1)?.ended_at ?? updated_at,
     ...(error === undefined || ended === "complete" ? {} : { error })

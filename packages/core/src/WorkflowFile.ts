@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Struct } from "effect"
 import { order as orderOf } from "./internal/graph.ts"
 import { collect } from "./internal/workflowProblems.ts"
 import { Budget, Flags, Name } from "./internal/workflowGrammar.ts"
@@ -153,14 +153,13 @@ export const parse = Effect.fnUntraced(function* (text: string, options: Options
     })
   ).pipe(Effect.provideService(Role.Additional, roles))
   const [first, ...rest] = agents.filter((agent) => agent !== undefined)
-  if (!problems.isEmpty() || top.name === undefined || first === undefined) {
+  if (!problems.isEmpty() || top.name === undefined || variables === undefined || first === undefined) {
     return yield* new InvalidWorkflow({ file: options.file, problems: problems.sorted() })
   }
-  const { agents: _, runner: __, vars: ___, ...kept } = top
   const workflow: Workflow = {
-    ...kept,
     name: top.name,
     max_parallel: top.max_parallel ?? 5,
+    ...Struct.pick(top, ["budget", "timeout"]),
     vars: Object.fromEntries(variables),
     agents: [first, ...rest]
   }

@@ -26,7 +26,7 @@ describe("Insights", () => {
     assert.deepStrictEqual(statements("corroboration", found("a", "x.ts:1"), found("b")), [])
   })
 
-  it("shared_cause: different findings of several agents at one line, else in one file", () => {
+  it("shared_cause: findings of several agents on different topics at one line, else in one file", () => {
     const line = statements(
       "shared_cause",
       says("a", { topic: "policy", claim: "inline script", evidence: ["index.html:12"] }),
@@ -34,7 +34,7 @@ describe("Insights", () => {
       says("c", { topic: "speed", claim: "another line", evidence: ["index.html:99"] })
     )
     assert.deepStrictEqual(line, [
-      '2 different findings of a, b meet at index.html:12 ("policy", "speed"): they may have one cause.'
+      'Findings of a, b on 2 topics meet at index.html:12 ("policy", "speed"): they may have one cause.'
     ])
     const file = statements(
       "shared_cause",
@@ -44,14 +44,17 @@ describe("Insights", () => {
     assert.match(file.join(), /meet at index\.html \(/)
   })
 
-  it("shared_cause: is not one agent, nor one claim, nor a contested stance", () => {
+  it("shared_cause: is not one agent, nor one topic, nor an opposed claim", () => {
     const at = { topic: "t", evidence: ["a.ts:1"] }
-    assert.deepStrictEqual(statements("shared_cause", says("a", { ...at, claim: "x" }, { ...at, claim: "y" })), [])
     assert.deepStrictEqual(
-      statements("shared_cause", says("a", { ...at, claim: "x" }), says("b", { ...at, claim: "x" })),
+      statements("shared_cause", says("a", { ...at, claim: "x" }, { ...at, topic: "u", claim: "y" })),
       []
     )
-    const opposing = says("b", { ...at, claim: "y", stance: "oppose" })
+    assert.deepStrictEqual(
+      statements("shared_cause", says("a", { ...at, claim: "x" }), says("b", { ...at, claim: "y" })),
+      []
+    )
+    const opposing = says("b", { ...at, topic: "u", claim: "y", stance: "oppose" })
     assert.deepStrictEqual(statements("shared_cause", says("a", { ...at, claim: "x" }), opposing), [])
   })
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as fc from "fast-check"
+import { readFileSync } from "node:fs"
 import type { Claim, Result } from "../src/Agent.ts"
-import type { Report } from "../src/Census.ts"
+import { Report } from "../src/Census.ts"
 import * as Claims from "../src/Claims.ts"
 import * as Synthesis from "../src/Synthesis.ts"
 
@@ -93,7 +94,7 @@ describe("Result synthesizer", () => {
     assert.deepStrictEqual(kinds, ["complementary_coverage", "corroboration", "shared_cause"])
     const shared = synthesis.insights.find((insight) => insight.kind === "shared_cause")
     assert.strictEqual(shared?.supports.length, 2)
-    assert.match(shared?.statement ?? "", /2 different findings of performance, security meet at index\.html:12/)
+    assert.match(shared?.statement ?? "", /Findings of performance, security on 2 topics meet at index\.html:12/)
   })
 
   it("5. Calculate aggregate confidence", () => {
@@ -352,6 +353,13 @@ describe("Synthesis.synthesize, whatever comes in", () => {
 })
 
 describe("Synthesis.synthesize", () => {
+  it("does what its guide shows", () => {
+    const guide = readFileSync(new URL("../../../docs/synthesis.md", import.meta.url), "utf8")
+    const [input, output] = [...guide.matchAll(/```json\n(.*?)```/gs)].map(([, json]) => JSON.parse(json ?? ""))
+    const reports = Schema.decodeUnknownSync(Schema.Array(Report))(input)
+    assert.strictEqual(JSON.stringify(Synthesis.synthesize(reports)), JSON.stringify(output))
+  })
+
   it("says in its summary who is not in it, and why, without times", () => {
     const synthesis = Synthesis.synthesize([
       complete("security", [claim("t", "c")]),

@@ -16,7 +16,7 @@ export const substitute = (
   const parts: Array<string> = []
   const unknown = new Map<string, string | undefined>()
   let [end, length] = [0, text.length]
-  for (const match of text.matchAll(/\$\$\{|\$\{(?:([^{}\n]*)\})?/g)) {
+  for (const match of text.matchAll(/\$\$\{|\$\{(?:([^{}\n]*)\}|[^{}\n]{0,24})/g)) {
     const [source, variable] = match
     const value = source === "$${" ? "${" : variables.get(variable ?? "")
     if (value === undefined) {

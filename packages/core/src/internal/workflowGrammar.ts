@@ -67,6 +67,11 @@ export const Flags = Schema.Struct({
   ENABLE_PARALLEL_EXECUTION: optional(flag)
 }).annotate({ message: "must be a map such as { ENABLE_WAKE_MESSAGING: false }" })
 
+const commandMessage = "must be a list such as [node, agent.mjs]"
+const command = Schema.Array(text)
+  .annotate({ message: commandMessage })
+  .check(Schema.isMinLength(1, { message: commandMessage }))
+
 const Runner = Schema.Literals(["command", "claude", "function"]).annotate({
   message: "must be command, claude or function"
 })
@@ -92,7 +97,7 @@ export const Entry = Schema.Struct({
   prompt: optional(text),
   needs: optional(Schema.Union([text, listOfText]).annotate({ message: "must be a list of agent names" })),
   runner: optional(Runner),
-  command: optional(listOfText.check(Schema.isMinLength(1, { message: "must be a list that begins with a program" }))),
+  command: optional(command),
   model: optional(text),
   tools: optional(listOfText),
   env: optional(Schema.Record(Schema.String, scalar).annotate({ message: mapMessage })),

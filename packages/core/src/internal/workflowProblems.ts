@@ -18,7 +18,7 @@ export interface Details {
   readonly at?: Position | undefined
   readonly hint?: string | undefined
   /** Asks whether one of these was meant. */
-  readonly near?: Parameters<typeof nearest> | undefined
+  readonly near?: Readonly<Parameters<typeof nearest>> | undefined
 }
 
 /** Collects what is wrong in a file, and says it in the words of the file. */
@@ -27,6 +27,8 @@ export interface Problems {
   readonly sorted: () => ReadonlyArray<Problem>
   /** Adds a whole sentence. */
   readonly add: (path: Path, message: string, details?: Details) => void
+  /** Adds a complaint, after the agent that it is about: `agent "security": unknown key …`. */
+  readonly complain: (path: Path, complaint: string, details?: Details) => void
   /** Adds a sentence about a key, such as `agent "security": retries must be …`. */
   readonly refuse: (path: Path, complaint: string, details?: Details) => void
   /** Adds what a schema refused in a map, and answers the keys that are to blame. */
@@ -61,6 +63,9 @@ export const collect = (tree: Tree): Problems => {
     return typeof name === "string" && name !== "" ? `agent ${shorten(name)}` : `agent ${Number(path[1]) + 1}`
   }
 
+  const complain: Problems["complain"] = (path, complaint, details) =>
+    add(path, isAgentPath(path) ? `${agent(path)}: ${complaint}` : complaint, details)
+
   const refuse: Problems["refuse"] = (path, complaint, details) => {
     const field = fieldOf(path)
     const subject = !isAgentPath(path) ? field : field === "" ? agent(path) : `${agent(path)}: ${field}`
@@ -75,7 +80,7 @@ export const collect = (tree: Tree): Problems => {
       const value = valueAt(tree.value, full)
       const written = tree.source(full)
       if (value === null) {
-        refuse(full, "is empty", { hint: "leave it out, or give it a value" })
+        refuse(full, "is empty", { hint: "give it a value" })
       } else {
         const quote = issue.message === mustBeText && written !== undefined ? `write "${written}" in quotes` : undefined
         refuse(full, `${issue.message}, not ${show(value, written)}`, { hint: quote })
@@ -86,12 +91,13 @@ export const collect = (tree: Tree): Problems => {
   }
 
   for (const { hint, message, path, position } of tree.faults) {
-    add(path, isAgentPath(path) ? `${agent(path)}: ${message}` : message, { at: position, hint })
+    complain(path, message, { at: position, hint })
   }
   return {
     isEmpty: () => problems.length === 0,
     sorted: () => problems.toSorted((a, b) => a.line - b.line || a.column - b.column),
     add,
+    complain,
     refuse,
     refuseAll,
     agent

@@ -1,4 +1,4 @@
-import { Predicate, Result, Schema } from "effect"
+import { Predicate, Result, Schema, Struct } from "effect"
 import { defaultLimits } from "../Agent.ts"
 import type { Role, UnknownRole } from "../Role.ts"
 import type { Problems } from "./workflowProblems.ts"
@@ -55,7 +55,7 @@ export const readVariables = (
       const at = tree.position(path, "key")
       if (!variablePattern.test(name)) {
         const hint = "use letters, digits, _ and -, and begin with a letter or _"
-        problems.add(path, `${JSON.stringify(name)} cannot name a variable`, { at, hint })
+        problems.add(path, `${JSON.stringify(name.slice(0, 60))} cannot name a variable`, { at, hint })
       }
       const value = declared?.[name]
       if (Object.hasOwn(given, name)) {
@@ -84,6 +84,7 @@ export interface Draft {
   /** Its name, even a bad one, so that others may need it. */
   readonly name: string | undefined
   readonly needs: ReadonlyArray<string>
+  readonly isMap: boolean
   /** Whether it has a key at all, good or bad. */
   readonly has: (key: keyof typeof Entry.fields) => boolean
 }
@@ -95,7 +96,7 @@ export const readDrafts = (source: Source, agents: ReadonlyArray<unknown> = []):
     refuseMissing(source, path, raw, ["name", "role", "task_type"])
     const name = Predicate.hasProperty(raw, "name") && Predicate.isString(raw.name) ? raw.name : undefined
     const needs = Predicate.isString(entry.needs) ? [entry.needs] : (entry.needs ?? [])
-    return { path, entry, name, needs, has: (key) => Predicate.hasProperty(raw, key) }
+    return { path, entry, name, needs, isMap: Predicate.isObject(raw), has: (key) => Predicate.hasProperty(raw, key) }
   })
 
 /** Reads one agent after another; together they may grow only so much by their variables. */
@@ -105,14 +106,39 @@ export const agentReader = (source: Source, top: typeof Top.Type, variables: Var
 
   return (draft: Draft, role: Result.Result<Role, UnknownRole> | undefined) => {
     const { entry, needs, path } = draft
-    const { command, cwd, env, model, name, prompt, task_type, ...rest } = entry
-    const { budget: _, needs: __, role: ___, runner: ____, ...others } = rest
+    const { cwd, model, name, prompt, task_type } = entry
     const runner = runnerOf(draft, top)
     checkWork(problems, draft, runner)
     if (role !== undefined && Result.isFailure(role)) {
       const { input, roles } = role.failure
       const message = `must be one of ${roles.join(", ")}, not ${JSON.stringify(input.slice(0, 60))}`
       problems.refuse([...path, "role"], message, { near: [input, roles], hint: "SARTOR_ROLES can add others" })
+    }
+    entry.tools?.forEach((tool, index) => printable(problems, [...path, "tools", index], tool))
+    const [program, ...args] = (entry.command ?? []).map((item, index) =>
+      fill([...path, "command", index], item, index > 0)
+    )
+    const work = {
+      ...(prompt === undefined ? {} : { prompt: fill([...path, "prompt"], prompt) }),
+      ...(program === undefined ? {} : { command: [program, ...args] as const }),
+      ...(model === undefined ? {} : { model: fill([...path, "model"], model) }),
+      ...(cwd === undefined ? {} : { cwd: fill([...path, "cwd"], cwd) }),
+      env: readEnvironment(source, [...path, "env"], entry.env, fill)
+    }
+    if (name === undefined || task_type === undefined || runner === undefined || role?._tag !== "Success") {
+      return undefined
+    }
+    return {
+      name,
+      role: role.success,
+      task_type,
+      needs,
+      runner,
+      ...work,
+      timeout: entry.timeout ?? defaultLimits.timeout,
+      retries: entry.retries ?? defaultLimits.retries,
+      synthesize: entry.synthesize ?? false,
+      ...Struct.pick(entry, ["tools", "silence", "budget", "flags", "on_insufficient"])
     }
   }
 }
@@ -148,9 +174,11 @@ const readMap = <A>(
 const refuseUnknown = ({ problems, tree }: Source, path: Path, raw: unknown, fields: Schema.Struct.Fields) => {
   for (const key of Predicate.isObject(raw) ? Object.keys(raw) : []) {
     if (!Object.hasOwn(fields, key)) {
-      const at = tree.position([...path, key], "key")
-      const hint = key === "<<" ? "merge keys are not read; write the keys out" : undefined
-      problems.refuse([...path, key], "is not a key that is known here", { at, hint, near: [key, Object.keys(fields)] })
+      const below = [...path, key]
+      const hint = key === "<<" ? "merge keys are not read: write the keys out" : undefined
+      const details = { at: tree.position(below, "key"), hint, near: [key, Object.keys(fields)] as const }
+      const within = path.at(-1) === "budget" || path.at(-1) === "flags" ? ` in ${path.at(-1)}` : ""
+      problems.complain(below, `unknown key ${JSON.stringify(key.slice(0, 60))}${within}`, details)
     }
   }
 }
@@ -163,17 +191,24 @@ const refuseMissing = ({ problems }: Source, path: Path, raw: unknown, keys: Rea
   }
 }
 
+/** Whether it says that it does, or tries to. */
+const synthesizes = ({ entry, has }: Pick<Draft, "entry" | "has">) => entry.synthesize ?? has("synthesize")
+
 /** The runner that an agent asks for, or that follows from its keys; none if what it asks for is wrong. */
 const runnerOf = ({ entry, has }: Draft, top: typeof Top.Type): typeof Entry.Type.runner | "synthesis" =>
   has("runner")
     ? entry.runner
-    : entry.synthesize === true && !has("command") && !has("prompt")
+    : synthesizes({ entry, has }) && !has("command") && !has("prompt")
       ? "synthesis"
       : has("command")
         ? "command"
         : (top.runner ?? "command")
 
-const checkWork = (problems: Problems, { has, path }: Draft, runner: string) => {
+/** Whether the agent has something to do, and nothing that its runner has no use for. */
+const checkWork = (problems: Problems, { entry, has, isMap, needs, path }: Draft, runner: string | undefined) => {
+  if (!isMap) {
+    return
+  }
   if (runner !== "function" && runner !== "synthesis" && !has("command") && !has("prompt") && !has("runner")) {
     const hint = "give it a command, a prompt for runner claude, or synthesize: true"
     problems.refuse(path, "has nothing to do", { hint })
@@ -181,8 +216,14 @@ const checkWork = (problems: Problems, { has, path }: Draft, runner: string) => 
     problems.refuse(path, "has the runner command, but no command", { hint: "a prompt alone is for runner claude" })
   } else if (runner === "claude" && !has("prompt")) {
     problems.refuse(path, "has the runner claude, but no prompt")
-  } else if (runner !== "command" && has("command")) {
+  } else if (runner !== undefined && runner !== "command" && has("command")) {
     problems.refuse([...path, "command"], `is for the runner command, and this agent has ${runner}`)
+  }
+  if (entry.synthesize === true && needs.length === 0 && (entry.needs !== undefined || !has("needs"))) {
+    problems.refuse(path, "has nothing to synthesize", { hint: "list in needs the agents whose results it merges" })
+  }
+  if (entry.on_insufficient !== undefined && !synthesizes({ entry, has })) {
+    problems.refuse([...path, "on_insufficient"], "is only for an agent with synthesize: true")
   }
 }
 
@@ -200,7 +241,11 @@ const readEnvironment = (
         if (!environmentPattern.test(name)) {
           const hint = "use letters, digits and _, and begin with a letter or _"
           const details = { at: tree.position(at, "key"), hint }
-          problems.add(at, `${problems.agent(path)}: ${JSON.stringify(name)} cannot name a variable`, details)
+          problems.complain(
+            at,
+            `${JSON.stringify(name.slice(0, 60))} cannot name a variable of the environment`,
+            details
+          )
         }
         const value = env[name]
         return [name, typeof value === "string" ? fill(at, value, true) : (tree.source(at) ?? "")]
@@ -225,7 +270,7 @@ const filler = ({ problems, tree }: Source, variables: Variables | undefined): F
     for (const { source, variable } of filled.unknown) {
       const at = tree.find(path, source)
       if (variable === undefined) {
-        problems.refuse(path, 'has a "${" that is not closed', { at, hint: "for the text itself write $${" })
+        problems.refuse(path, `has ${source}, which is not closed`, { at, hint: "for the text itself write $${" })
       } else {
         const hint = `declare it there, or write $${source} for the text itself`
         problems.refuse(path, `has ${source}, which is not in vars`, { at, hint, near: [variable, variables.keys()] })

@@ -97,16 +97,16 @@ const read = (text: string, lines: LineCounter, fault: MakeFault): Reading => {
   if (Result.isFailure(composed)) {
     return refuse(fault(0, `not valid YAML: ${String(composed.failure)}`))
   }
-  const { deep, documents, errors } = composed.success
+  const { deep, documents, errors, unclosed } = composed.success
   if (deep !== undefined) {
     return refuse(fault(deep, `lists and maps are nested more than ${maxDepth} deep`))
   }
   if (errors.length > 0) {
-    const byLine = new Map(errors.map((error) => [positionOf(lines, error.pos[0]).line, error] as const).reverse())
-    const shown = [...byLine.values()].sort((a, b) => a.pos[0] - b.pos[0]).slice(0, maxSyntaxFaults)
-    return refuse(
-      ...shown.map(({ code, message, pos }) => fault(pos[0], `not valid YAML: ${message}`, hintFor(code, text, pos[0])))
-    )
+    const faults = errors.slice(0, maxSyntaxFaults).map(({ code, message, pos: [end] }) => {
+      const opening = /Missing closing|end with/.test(message) ? unclosed.find((offset) => offset < end) : undefined
+      return fault(opening ?? end, `not valid YAML: ${message}`, hintFor(code, text, end))
+    })
+    return refuse(...new Map(faults.map((one) => [one.position.line, one] as const).reverse()).values())
   }
   const [document, second] = documents
   if (second !== undefined) {
@@ -122,28 +122,39 @@ const read = (text: string, lines: LineCounter, fault: MakeFault): Reading => {
 /** Parses in two steps, so that the depth is known before the step that recurses. */
 const compose = (text: string, lines: LineCounter) => {
   const tokens = [...new Parser(lines.addNewLine).parse(text)]
-  const deep = tooDeep(tokens)
+  const { deep, unclosed } = survey(tokens)
   const composer = new Composer({ schema: "core", merge: false, resolveKnownTags: false, uniqueKeys: false })
   const documents = deep === undefined ? [...composer.compose(tokens)] : []
   const errors = [...documents, composer.streamInfo()].flatMap((part) => [...part.errors, ...part.warnings])
-  return { deep, documents, errors }
+  return { deep, documents, errors, unclosed }
 }
 
-const tooDeep = (tokens: ReadonlyArray<CST.Token>): number | undefined => {
+/** Where the nesting passes its limit, and where something begins that does not end, last first. */
+const survey = (tokens: ReadonlyArray<CST.Token>) => {
   const left = tokens.map((token): readonly [CST.Token | null | undefined, number] => [token, 0])
+  const unclosed: Array<number> = []
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [token, depth] = next
     if (token && depth > maxDepth) {
-      return token.offset
+      return { deep: token.offset, unclosed }
     }
     if (token?.type === "document") {
       left.push([token.value, depth + 1])
     } else if (token && "items" in token) {
       token.items.forEach(({ key, value }) => left.push([key, depth + 1], [value, depth + 1]))
     }
+    if (token && isUnclosed(token)) {
+      unclosed.push(token.offset)
+    }
   }
-  return undefined
+  return { deep: undefined, unclosed: unclosed.sort((a, b) => b - a) }
 }
+
+const isUnclosed = (token: CST.Token) =>
+  token.type === "flow-collection"
+    ? !token.end.some(({ type }) => type === "flow-map-end" || type === "flow-seq-end")
+    : (token.type === "double-quoted-scalar" || token.type === "single-quoted-scalar") &&
+      (token.source.length < 2 || token.source.at(-1) !== token.source[0])
 
 const build = (root: ParsedNode, fault: MakeFault): Reading => {
   const places = new Map<string, Place>()
