@@ -28,8 +28,8 @@ export const Report = Schema.Struct({
 export type Report = typeof Report.Type
 
 /**
- * `reported` said something; `placeholder` completed and said nothing; `failed` was blocked, failed or was cancelled;
- * `missing` never ran, or left no result.
+ * `reported` said something; `placeholder` completed and said nothing; `failed` was blocked, failed, was cancelled or left
+ * an invalid result; `missing` never ran, or left none.
  *
  * @category schemas
  * @since 0.1.0
@@ -150,12 +150,16 @@ export const status = ({ expected, reported }: Census): Status =>
 export const isPlaceholder = (result: Result): boolean =>
   !result.claims?.length && !result.files?.length && !result.issues?.length && isFiller(result.summary)
 
+const isResult = Schema.is(Result)
+
 const precedence = ["reported", "placeholder", "failed", "missing"] as const
 
 const stateOf = ({ outcome, problem, result }: Report): { readonly state: State; readonly reason: string } => {
   switch (outcome) {
     case "complete":
       if (result === undefined) return { state: "missing", reason: "no result" }
+      // Callers without types get an answer too, not an exception.
+      if (!isResult(result)) return { state: "failed", reason: "invalid_result" }
       return isPlaceholder(result)
         ? { state: "placeholder", reason: "says nothing" }
         : { state: "reported", reason: "reported" }

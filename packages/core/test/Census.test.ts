@@ -96,6 +96,21 @@ describe("Census", () => {
     })
   })
 
+  it("counts an invalid result as failed, without an exception", () => {
+    const results = [
+      null,
+      "text",
+      { claims: [] },
+      { summary: "s", claims: null },
+      { summary: "s", claims: [{ topic: 1 }] }
+    ]
+    for (const invalid of results) {
+      const reports = JSON.parse(JSON.stringify([{ agent: "a", outcome: "complete", result: invalid }]))
+      const [account] = Census.settle(reports)
+      assert.deepStrictEqual([account?.state, account?.reason, account?.results], ["failed", "invalid_result", []])
+    }
+  })
+
   it("is complete with all, degraded with half, insufficient with fewer", () => {
     const status = (reported: number, expected: number) =>
       Census.status({ expected, reported, failed: expected - reported, missing: 0, placeholder: 0, by_agent: {} })

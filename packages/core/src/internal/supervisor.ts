@@ -20,5 +20,6 @@ while :; do
   kill -0 "$agent" 2>/dev/null || break
 done
 kill -KILL "$watcher" 2>/dev/null
+wait "$watcher" 2>/dev/null
 exit "$code"
 `

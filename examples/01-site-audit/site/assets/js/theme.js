@@ -1,0 +1,4 @@
+(function () {
+  var saved = localStorage.getItem("theme")
+  document.documentElement.setAttribute("data-theme", saved === "dark" ? "dark" : "light")
+})()
