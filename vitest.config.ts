@@ -1,9 +1,14 @@
 import { defineConfig } from "vitest/config"
 
+/** The short form of every promise, or the long one: many kills, fault injection, other servers. */
+const faults = process.env["SARTOR_TEST_MODE"] === "faults"
+
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts", "tests/**/*.test.ts", "examples/*/test/**/*.test.mjs"],
-    testTimeout: 30_000,
+    include: faults
+      ? ["packages/*/test/**/*.faults.ts", "tests/**/*.faults.ts"]
+      : ["packages/*/test/**/*.test.ts", "tests/**/*.test.ts", "examples/*/test/**/*.test.mjs"],
+    testTimeout: faults ? 600_000 : 30_000,
     hookTimeout: 60_000
   }
 })

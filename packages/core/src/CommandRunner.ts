@@ -162,7 +162,8 @@ type Line = Event | { readonly type: "text"; readonly text: string }
 /** A line that is not one of ours is text: a program that prints JSON of its own is no error. */
 const parseLine = (line: string): Effect.Effect<Line, RunFailed> => {
   const text = { type: "text" as const, text: line }
-  const object = parseObject(line)
+  // Most text is no JSON: a flood of it must not cost a failed parse a line.
+  const object = line.startsWith("{") ? parseObject(line) : Option.none()
   if (Option.isNone(object) || !Predicate.hasProperty(object.value, "type")) return Effect.succeed(text)
   const { type } = object.value
   if (type === "result") {

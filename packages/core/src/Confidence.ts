@@ -110,8 +110,6 @@ export const round = (value: number): number => Math.round(value * 10_000) / 10_
  * agent counts once.
  */
 const weigh = (votes: ReadonlyArray<Vote>): number => {
-  const [only, ...others] = votes
-  if (only === undefined || others.length === 0) return only === undefined ? 0 : strength(only.confidence)
   const agents = new Set<string>()
   const seen = new Set<string>()
   let sum = 0

@@ -8,6 +8,9 @@ import { Schema } from "effect"
 /** Lower-case words joined by single hyphens. */
 const slug = "[a-z0-9]+(?:-[a-z0-9]+)*"
 
+/** A slug of at most 128 characters within a key. */
+const part = `(?![^/]{129})${slug}`
+
 /**
  * A name in lower case: words of letters and digits joined by single hyphens, at most 128 characters.
  *
@@ -22,13 +25,13 @@ export const Slug = Schema.String.check(
 )
 
 /**
- * The key of a journal, or the name of a queue: one to four slugs joined by `/`, such as `session/auditor-a11y-0k3f9d2m`.
+ * The key of a journal, or the name of a queue: one to four slugs joined by `/`, at most 400 characters, such as `session/auditor-a11y-0k3f9d2m`.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const Key = Schema.String.check(
-  Schema.isPattern(new RegExp(`^${slug}(?:/${slug}){0,3}$`), {
+  Schema.isPattern(new RegExp(`^${part}(?:/${part}){0,3}$`), {
     message: "Expected one to four lower-case names joined by /"
   }),
   Schema.isMaxLength(400)

@@ -136,7 +136,10 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const parse = Effect.fnUntraced(function* (text: string, options: Options) {
+export const parse = Effect.fnUntraced(function* (
+  text: string,
+  options: Options
+): Effect.fn.Return<Workflow, InvalidWorkflow> {
   const tree = parseTree(text)
   const problems = collect(tree)
   const source = { tree, problems }
@@ -156,14 +159,13 @@ export const parse = Effect.fnUntraced(function* (text: string, options: Options
   if (!problems.isEmpty() || top.name === undefined || variables === undefined || first === undefined) {
     return yield* new InvalidWorkflow({ file: options.file, problems: problems.sorted() })
   }
-  const workflow: Workflow = {
+  return {
     name: top.name,
     max_parallel: top.max_parallel ?? 5,
     ...Struct.pick(top, ["budget", "timeout"]),
     vars: Object.fromEntries(variables),
     agents: [first, ...rest]
   }
-  return workflow
 })
 
 /**

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import * as fc from "fast-check"
+import { readFileSync } from "node:fs"
 import { stringify } from "yaml"
 import * as Role from "../src/Role.ts"
-import * as Timespan from "../src/Timespan.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
 
 const file = "workflow.yaml"
@@ -121,6 +121,22 @@ describe("a good file", () => {
     })
   )
 
+  it.effect("may be that of the example", () =>
+    Effect.gen(function* () {
+      const url = new URL("../../../examples/01-site-audit/workflow.yaml", import.meta.url)
+      const workflow = yield* parse(readFileSync(url, "utf8"), { vars: { target: "./elsewhere" } })
+      assert.deepStrictEqual(WorkflowFile.order(workflow), [
+        "plan",
+        "security",
+        "performance",
+        "accessibility",
+        "report"
+      ])
+      assert.deepStrictEqual(workflow.agents[0].command, ["node", "agents/plan.mjs", "./elsewhere"])
+      assert.isTrue(workflow.agents[4]?.synthesize)
+    })
+  )
+
   it.effect("keeps every key of an agent, times in milliseconds", () =>
     Effect.gen(function* () {
       const { agents, max_parallel, timeout } = yield* parse(
@@ -150,8 +166,19 @@ describe("a good file", () => {
   it.effect("gives the same definition, byte for byte, whatever the order of its keys, as YAML and as JSON", () =>
     Effect.gen(function* () {
       const keys = {
-        ...{ name: "a", role: "planner", task_type: "t", prompt: "${b}", command: ["x"], env: { A: "1", B: "2" } },
-        ...{ timeout: "1s", budget: { turns: 1, tokens: 2 }, flags: {}, silence: "1m", model: "m", tools: [], cwd: "." }
+        name: "a",
+        role: "planner",
+        task_type: "t",
+        prompt: "${b}",
+        command: ["x"],
+        env: { A: "1", B: "2" },
+        timeout: "1s",
+        budget: { turns: 1, tokens: 2 },
+        flags: {},
+        silence: "1m",
+        model: "m",
+        tools: [],
+        cwd: "."
       }
       const top = { name: "w", max_parallel: 2, timeout: "1h", vars: { a: "1", b: "2" }, budget: { tokens: 1 } }
       const expected = JSON.stringify(yield* parse(JSON.stringify({ ...top, agents: [keys] })))
@@ -219,10 +246,10 @@ agents:
   )
 })
 
-const reversed = (fields: object) => Object.fromEntries(Object.entries(fields).reverse())
+const reversed = (fields: object) => Object.fromEntries(Object.entries(fields).toReversed())
 
 describe("variables", () => {
-  const vars = 'vars: { target: ./site, depth: 3, odd: "a b; $(rm -rf /) ${" }'.replace("${", "$${")
+  const vars = 'vars: { target: ./site, depth: 3, odd: "a b; $(rm -rf /) $${" }'
 
   it.effect("go into prompt, command, env, cwd and model as they are, never through a shell", () =>
     Effect.gen(function* () {
@@ -460,7 +487,7 @@ workflow.yaml:15:21: agent "security": command[1] must be text, not 5 (write "5"
 
   it.effect("may use a name twice", () =>
     refuses(`${withNeeds({ a: [], b: [] })}\n  - { name: a, role: AUDITOR, task_type: t, command: [x] }`, [
-      '5:11: the name "a" is used twice (first on line 3)'
+      '5:13: the name "a" is used twice (first on line 3)'
     ])
   )
 
@@ -491,21 +518,21 @@ workflow.yaml:15:21: agent "security": command[1] must be text, not 5 (write "5"
 
   it.effect("may need what does not exist, itself, or the same twice", () =>
     refuses(withNeeds({ plan: [], a: ["plam", "a", "xyz", "plan", "plan"] }), [
-      '4:67: agent "a" needs "plam", which does not exist (did you mean "plan"?)',
-      '4:73: agent "a" needs itself',
-      '4:76: agent "a" needs "xyz", which does not exist',
-      '4:87: agent "a" needs "plan" twice'
+      '4:69: agent "a" needs "plam", which does not exist (did you mean "plan"?)',
+      '4:75: agent "a" needs itself',
+      '4:78: agent "a" needs "xyz", which does not exist',
+      '4:89: agent "a" needs "plan" twice'
     ])
   )
 
   it.effect("may have needs that go round in circles, which are named", () =>
     Effect.gen(function* () {
       yield* refuses(withNeeds({ free: [], a: ["free", "b"], b: ["c"], c: ["a"] }), [
-        "4:73: the needs go round in a circle: a -> b -> c -> a"
+        "4:75: the needs go round in a circle: a -> b -> c -> a"
       ])
       yield* refuses(withNeeds({ z: ["b"], b: ["c"], c: ["b", "d"], d: ["c"], last: ["z"] }), [
-        "4:67: the needs go round in a circle: b -> c -> b",
-        "5:70: the needs go round in a circle: c -> d -> c"
+        "4:69: the needs go round in a circle: b -> c -> b",
+        "5:72: the needs go round in a circle: c -> d -> c"
       ])
     })
   )
@@ -637,6 +664,13 @@ workflow.yaml:15:21: agent "security": command[1] must be text, not 5 (write "5"
     })
   )
 
+  it.effect("is told in one line a problem, whatever is written in it", () =>
+    refuses(withAgent('"a\\n\\e[31m\\u202E": 1', 'prompt: "${\\e[2J}"', "command: [x]"), [
+      '6:5: agent "plan": unknown key "a\\n\\u001b[31m\\u{202e}"',
+      '7:13: agent "plan": prompt has ${\\u{1b}[2J}, which is not in vars (declare it there, or write $${\\u{1b}[2J} for the text itself)'
+    ])
+  )
+
   it.effect("may hold several documents", () =>
     refuses(`${withAgent()}\n---\n${withAgent()}`, ["7:1: a second document begins here, and a file holds one"])
   )
@@ -644,11 +678,10 @@ workflow.yaml:15:21: agent "security": command[1] must be text, not 5 (write "5"
   it.effect("may have aliases of nothing, of themselves, or of too much", () =>
     Effect.gen(function* () {
       yield* refuses(withAgent("env: { A: *nothing }"), [
-        '6:12: agent "plan": env.A is empty (give it a value)',
         '6:15: agent "plan": the alias *nothing has no anchor before it'
       ])
       const [itself = ""] = yield* complaints(withAgent("env: &env { A: *env }"))
-      assert.include(itself, "6:17: ")
+      assert.include(itself, "6:20: ")
       const letters = [..."abcdefghijklm"]
       const bomb = letters.map((letter, index) => {
         const inner = index === 0 ? "x" : `*${letters[index - 1]}`
@@ -806,42 +839,4 @@ describe("any text", () => {
       ),
       { numRuns: 500 }
     ))
-})
-
-describe("Timespan", () => {
-  it("reads one number with one unit", () => {
-    assert.deepStrictEqual(["500ms", "10s", "10m", "2h", "0s", "007s"].map(Timespan.parse).map(Option.getOrNull), [
-      ...[500, 10_000, 600_000, 7_200_000, 0, 7000]
-    ])
-    for (const text of [
-      "",
-      "10",
-      "s",
-      "1.5h",
-      "-1s",
-      "+1s",
-      "1 s",
-      " 1s",
-      "1s\n",
-      "1d",
-      "1H",
-      "1h30m",
-      "9007199254740993ms"
-    ]) {
-      assert.isTrue(Option.isNone(Timespan.parse(text)), text)
-    }
-  })
-
-  it("writes what it reads back", () =>
-    fc.assert(
-      fc.property(fc.maxSafeNat(), (milliseconds) => {
-        assert.deepStrictEqual(Timespan.parse(Timespan.format(milliseconds)), Option.some(milliseconds))
-      })
-    ))
-
-  it("writes the largest unit that divides", () => {
-    assert.deepStrictEqual([0, 1, 1500, 90_000, 1_800_000, 7_200_000].map(Timespan.format), [
-      ...["0ms", "1ms", "1500ms", "90s", "30m", "2h"]
-    ])
-  })
 })

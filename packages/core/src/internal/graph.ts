@@ -10,7 +10,7 @@ export const order = (graph: Graph): ReadonlyArray<string> => {
   const needs = graph.map((node) => new Set(node.needs.flatMap((need) => positions.get(need) ?? [])))
   const dependents = graph.map((): Array<number> => [])
   needs.forEach((set, position) => set.forEach((need) => dependents[need]?.push(position)))
-  const free = needs.flatMap((set, position) => (set.size === 0 ? [position] : [])).reverse()
+  const free = needs.flatMap((set, position) => (set.size === 0 ? [position] : [])).toReversed()
   const ordered: Array<number> = []
   for (let next = free.pop(); next !== undefined; next = free.pop()) {
     ordered.push(next)

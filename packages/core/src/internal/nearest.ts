@@ -6,7 +6,7 @@ export const nearest = (word: string, candidates: Iterable<string>, except?: str
   for (const candidate of candidates) {
     if (candidate !== except && Math.abs(candidate.length - word.length) < least) {
       const steps = distance(lower, candidate.toLowerCase())
-      if (steps < least) {
+      if (steps < least && steps < Math.max(word.length, candidate.length)) {
         best = candidate
         least = steps
       }

@@ -1,7 +1,15 @@
+/** A `${…}` that names no variable; one that is not closed has no name at all. */
+export interface Unknown {
+  readonly source: string
+  readonly variable: string | undefined
+  /** How often the same stands in the text before it. */
+  readonly before: number
+}
+
 /** A string with its variables in it, and the `${…}` that name none, as they stand in the text. */
 export interface Substituted {
   readonly text: string
-  readonly unknown: ReadonlyArray<{ readonly source: string; readonly variable: string | undefined }>
+  readonly unknown: ReadonlyArray<Unknown>
 }
 
 /**
@@ -14,13 +22,14 @@ export const substitute = (
   limit: number
 ): Substituted | undefined => {
   const parts: Array<string> = []
-  const unknown = new Map<string, string | undefined>()
+  const unknown = new Map<string, Unknown>()
   let [end, length] = [0, text.length]
   for (const match of text.matchAll(/\$\$\{|\$\{(?:([^{}\n]*)\}|[^{}\n]{0,24})/g)) {
     const [source, variable] = match
     const value = source === "$${" ? "${" : variables.get(variable ?? "")
-    if (value === undefined) {
-      unknown.set(source, variable)
+    if (value === undefined && !unknown.has(source) && unknown.size < most) {
+      const before = text.slice(0, match.index).split(source).length - 1
+      unknown.set(source, { source, variable, before })
     }
     parts.push(text.slice(end, match.index), value ?? source)
     end = match.index + source.length
@@ -29,8 +38,7 @@ export const substitute = (
       return undefined
     }
   }
-  return {
-    text: parts.join("") + text.slice(end),
-    unknown: [...unknown].map(([source, variable]) => ({ source, variable }))
-  }
+  return { text: parts.join("") + text.slice(end), unknown: [...unknown.values()] }
 }
+
+const most = 100

@@ -48,9 +48,9 @@ const timespan = Timespan.FromString.check(
 )
 
 /** Taken as it is written, so that nobody has to quote a port. */
-const scalar = Schema.Union([Schema.String, Schema.Number, Schema.Boolean]).annotate({
-  message: "must be text, a number, true or false"
-})
+const scalarMessage = "must be text, a number, true or false"
+const scalar = Schema.Union([Schema.String, Schema.Number, Schema.Boolean]).annotate({ message: scalarMessage })
+const scalarOrNone = Schema.NullOr(scalar).annotate({ message: scalarMessage })
 
 /** What a step or a workflow may spend before it is stopped. */
 export const Budget = Schema.Struct({
@@ -85,7 +85,7 @@ export const Top = Schema.Struct({
   max_parallel: optional(whole(1, 1000)),
   budget: optional(Budget),
   timeout: optional(timespan),
-  vars: optional(Schema.Record(Schema.String, Schema.NullOr(scalar)).annotate({ message: mapMessage })),
+  vars: optional(Schema.Record(Schema.String, scalarOrNone).annotate({ message: mapMessage })),
   agents: optional(Schema.Array(Schema.Unknown).annotate({ message: "must be a list of agents" }))
 })
 

@@ -42,6 +42,7 @@ const most = 200
 
 export const collect = (tree: Tree): Problems => {
   const problems: Array<Problem> = []
+  const broken = new Set(tree.faults.map(({ path }) => pointer(path)))
 
   const add: Problems["add"] = (path, message, { at, hint, near } = {}) => {
     if (problems.length >= most) {
@@ -53,8 +54,8 @@ export const collect = (tree: Tree): Problems => {
       ...(at ?? tree.position(path, "value")),
       path: pointer(path),
       field: fieldOf(path),
-      message,
-      ...(advice === undefined ? {} : { hint: advice })
+      message: legible(message),
+      ...(advice === undefined ? {} : { hint: legible(advice) })
     })
   }
 
@@ -79,9 +80,9 @@ export const collect = (tree: Tree): Problems => {
       const full = [...path, ...below.filter((part) => typeof part !== "symbol")]
       const value = valueAt(tree.value, full)
       const written = tree.source(full)
-      if (value === null) {
+      if (value === null && !broken.has(pointer(full))) {
         refuse(full, "is empty", { hint: "give it a value" })
-      } else {
+      } else if (value !== null) {
         const quote = issue.message === mustBeText && written !== undefined ? `write "${written}" in quotes` : undefined
         refuse(full, `${issue.message}, not ${show(value, written)}`, { hint: quote })
       }
@@ -127,5 +128,12 @@ const show = (value: unknown, written: string | undefined) =>
       : Predicate.isObject(value)
         ? "a map"
         : (written ?? String(value)).slice(0, 60)
+
+/** On one line, and without what could play tricks on a terminal. */
+const legible = (text: string) =>
+  (text.length > 600 ? `${text.slice(0, 600)}…` : text).replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+  )
 
 const shorten = (text: string) => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)

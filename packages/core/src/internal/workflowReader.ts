@@ -63,14 +63,15 @@ export const readVariables = (
       }
       if (value === null) {
         problems.refuse(path, "has no value", { at, hint: `give it one with --var ${name}=…` })
+        return [name, name] as const
       }
       if (typeof value !== "string") {
         return [name, tree.source(path) ?? ""] as const
       }
       const { text = value, unknown = [] } = substitute(value, new Map(), maxLength) ?? {}
-      for (const { source } of unknown) {
+      for (const { before, source } of unknown) {
         const hint = "a variable cannot refer to another; for the text itself write $${"
-        problems.refuse(path, `has ${source} in it`, { at: tree.find(path, source), hint })
+        problems.refuse(path, `has ${source} in it`, { at: tree.find(path, source, before), hint })
       }
       return [name, printable(problems, path, text)] as const
     })
@@ -267,8 +268,8 @@ const filler = ({ problems, tree }: Source, variables: Variables | undefined): F
       return text
     }
     room -= Math.max(0, filled.text.length - text.length)
-    for (const { source, variable } of filled.unknown) {
-      const at = tree.find(path, source)
+    for (const { before, source, variable } of filled.unknown) {
+      const at = tree.find(path, source, before)
       if (variable === undefined) {
         problems.refuse(path, `has ${source}, which is not closed`, { at, hint: "for the text itself write $${" })
       } else {

@@ -25,8 +25,8 @@ export interface Tree {
   readonly faults: ReadonlyArray<Fault>
   /** Where a value begins, or its key; for what is not there, where the nearest thing around it begins. */
   readonly position: (path: Path, part: "key" | "value") => Position
-  /** Where a piece of text stands within a value; the value's beginning if it is not written out like that. */
-  readonly find: (path: Path, piece: string) => Position
+  /** Where a piece of text stands within a value, after so many others like it; else where the value begins. */
+  readonly find: (path: Path, piece: string, before: number) => Position
   /** A scalar as it is written: `1.10` stays `1.10`. */
   readonly source: (path: Path) => string | undefined
 }
@@ -53,9 +53,10 @@ export const parse = (input: string): Tree => {
     value,
     faults,
     position: (path, part) => positionOf(lines, place(path)[part]),
-    find: (path, piece) => {
+    find: (path, piece, before) => {
       const { end, value } = place(path)
-      return positionOf(lines, value + Math.max(0, text.slice(value, end).indexOf(piece)))
+      const parts = text.slice(value, end).split(piece, before + 2)
+      return positionOf(lines, value + (parts.length < before + 2 ? 0 : parts.slice(0, -1).join(piece).length))
     },
     source: (path) => places.get(pointer(path))?.source
   }
@@ -97,7 +98,7 @@ const read = (text: string, lines: LineCounter, fault: MakeFault): Reading => {
   if (Result.isFailure(composed)) {
     return refuse(fault(0, `not valid YAML: ${String(composed.failure)}`))
   }
-  const { deep, documents, errors, unclosed } = composed.success
+  const { deep, documents, errors, starts, unclosed } = composed.success
   if (deep !== undefined) {
     return refuse(fault(deep, `lists and maps are nested more than ${maxDepth} deep`))
   }
@@ -106,14 +107,13 @@ const read = (text: string, lines: LineCounter, fault: MakeFault): Reading => {
       const opening = /Missing closing|end with/.test(message) ? unclosed.find((offset) => offset < end) : undefined
       return fault(opening ?? end, `not valid YAML: ${message}`, hintFor(code, text, end))
     })
-    return refuse(...new Map(faults.map((one) => [one.position.line, one] as const).reverse()).values())
+    return refuse(...new Map(faults.map((one) => [one.position.line, one] as const).toReversed()).values())
   }
-  const [document, second] = documents
+  const [, second] = starts
   if (second !== undefined) {
-    const marker = text.indexOf("---", document?.range[1] ?? 0)
-    return refuse(fault(Math.max(marker, 0), "a second document begins here, and a file holds one"))
+    return refuse(fault(second, "a second document begins here, and a file holds one"))
   }
-  const root = document?.contents
+  const root = documents[0]?.contents
   return !root || (isScalar(root) && root.value === null)
     ? refuse(fault(root?.range[0] ?? 0, "the file is empty"))
     : build(root, fault)
@@ -126,7 +126,10 @@ const compose = (text: string, lines: LineCounter) => {
   const composer = new Composer({ schema: "core", merge: false, resolveKnownTags: false, uniqueKeys: false })
   const documents = deep === undefined ? [...composer.compose(tokens)] : []
   const errors = [...documents, composer.streamInfo()].flatMap((part) => [...part.errors, ...part.warnings])
-  return { deep, documents, errors, unclosed }
+  const starts = tokens.flatMap((token) =>
+    token.type === "document" ? [token.start.find(({ type }) => type === "doc-start")?.offset ?? token.offset] : []
+  )
+  return { deep, documents, errors, starts, unclosed }
 }
 
 /** Where the nesting passes its limit, and where something begins that does not end, last first. */

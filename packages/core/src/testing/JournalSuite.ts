@@ -1,0 +1,415 @@
+/**
+ * What every journal promises, as cases that a transport package runs on its own port.
+ *
+ * @since 0.1.0
+ */
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, type Schema, Stream } from "effect"
+import * as Journal from "../Journal.ts"
+import { type Driver, eventually, opened, shared, soon } from "./Driver.ts"
+
+/**
+ * Keys that no transport may take.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const invalidKeys: ReadonlyArray<string> = [
+  "",
+  ".",
+  "..",
+  "/abs",
+  "a/",
+  "a//b",
+  "a/../b",
+  "../../etc/passwd",
+  "a.b",
+  "a\0b",
+  "a\nb",
+  "a\n",
+  "x".repeat(300),
+  "-rf",
+  "a--b",
+  "%2e%2e",
+  "Upper",
+  "a b",
+  "é",
+  "a/b/c/d/e"
+]
+
+/** Values that are easily changed on their way. */
+const oddities: ReadonlyArray<Schema.Json> = [
+  null,
+  true,
+  0,
+  -1.5,
+  1e300,
+  2 ** 53 - 1,
+  -(2 ** 53),
+  "",
+  "line\nbreak\r\n\u2028\u2029\0\u0007\\\"",
+  "\ud800 alone, \udc00 too",
+  "漢字 🏛 é e\u0301",
+  [],
+  {},
+  [[[[[]]]]],
+  { constructor: "x", toString: null, "": 0, " ": { "a.b": [1, { c: null }] } },
+  JSON.parse('{"__proto__":{"polluted":true},"hasOwnProperty":1}'),
+  JSON.parse(`${"[".repeat(200)}${"]".repeat(200)}`)
+]
+
+/**
+ * Registers the cases for a driver.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const register = <Storage = never>(driver: Driver<Journal.Journal, Storage>): void => {
+  const elsewhere = opened(driver)
+
+  it.layer(shared(driver), { excludeTestServices: true })(`Journal on ${driver.name}`, (it) => {
+    it.effect("numbers records from one and reads them back in order", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        assert.strictEqual(yield* journal.append("numbers", 0, ["a"]), 1)
+        assert.strictEqual(yield* journal.append("numbers", 1, [{ b: 1 }, ["c"]]), 3)
+        const entries = yield* Stream.runCollect(journal.read("numbers"))
+        assert.deepStrictEqual(
+          entries.map(({ record, version }) => [version, record]),
+          [
+            [1, "a"],
+            [2, { b: 1 }],
+            [3, ["c"]]
+          ]
+        )
+      })
+    )
+
+    it.effect("reads the entries after a version only", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        yield* journal.append("after", 0, [1, 2, 3])
+        yield* journal.append("after", 3, [4])
+        yield* journal.append("after", 4, [5, 6])
+        for (let after = 0; after <= 7; after++) {
+          assert.deepStrictEqual(
+            (yield* records("after", after)).map(({ record }) => record),
+            [1, 2, 3, 4, 5, 6].slice(after)
+          )
+        }
+      })
+    )
+
+    it.effect("reads nothing of an unknown key", () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* records("unknown"), [])
+      })
+    )
+
+    it.effect("keeps what was appended, whatever becomes of the value afterwards", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const record = { list: [1] }
+        yield* journal.append("copies", 0, [record])
+        record.list.push(2)
+        assert.deepStrictEqual(
+          (yield* records("copies")).map((entry) => entry.record),
+          [{ list: [1] }]
+        )
+      })
+    )
+
+    it.effect("shows a batch whole or not at all", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const batch = Array.from({ length: 40 }, (_, index) => index)
+        const watching = yield* Effect.forkChild(
+          Effect.repeat(
+            Effect.map(records("batches"), (entries) => entries.length),
+            { until: (length) => length === 400 || length % 40 !== 0 }
+          )
+        )
+        for (let version = 0; version < 400; version += 40) yield* journal.append("batches", version, batch)
+        assert.strictEqual(yield* soon(Fiber.join(watching)), 400)
+      })
+    )
+
+    it.effect("refuses a version that is not the newest, tells which is, and shows nothing of it", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        yield* journal.append("stale", 0, ["a", "b"])
+        for (const expected of [0, 1, 3, 100]) {
+          const conflict = yield* Effect.flip(journal.append("stale", expected, ["never"]))
+          assert.deepStrictEqual(
+            conflict,
+            new Journal.VersionConflict({ key: "stale", expected, actual: 2 }) as typeof conflict
+          )
+        }
+        const conflict = yield* Effect.flip(journal.append("stale-and-unknown", 1, ["never"]))
+        assert.strictEqual(conflict._tag, "VersionConflict")
+        assert.strictEqual((yield* records("stale")).length, 2)
+        assert.deepStrictEqual(yield* journal.heads("stale-and"), [])
+      })
+    )
+
+    it.effect("lets one of racing writers win each version", () =>
+      Effect.gen(function* () {
+        yield* race("race", ["a", "b", "c", "d", "e"])
+        yield* wonOnce("race", ["a", "b", "c", "d", "e"])
+      })
+    )
+
+    it.effect.skipIf(!driver.durable)("lets one of racing writers win each version across openings", () =>
+      Effect.gen(function* () {
+        const writers = ["a", "b", "c"]
+        yield* Effect.forEach(writers, (writer) => elsewhere(race("openings", [writer])), { concurrency: "unbounded" })
+        yield* wonOnce("openings", writers)
+      })
+    )
+
+    it.effect("checks the version of an append of nothing, and writes nothing", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        assert.strictEqual(yield* journal.append("nothing", 0, []), 0)
+        assert.strictEqual((yield* Effect.flip(journal.append("nothing", 1, [])))._tag, "VersionConflict")
+        assert.strictEqual(yield* journal.append("nothing", 0, ["a"]), 1)
+        assert.strictEqual(yield* journal.append("nothing", 1, []), 1)
+        assert.strictEqual((yield* journal.heads("nothing"))[0]?.version, 1)
+      })
+    )
+
+    it.effect("refuses keys that break the grammar, and creates nothing", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const before = yield* journal.heads()
+        for (const key of invalidKeys) {
+          const failures = yield* Effect.all([
+            Effect.flip(journal.append(key, 0, ["a"])),
+            Effect.flip(Stream.runDrain(journal.read(key))),
+            Effect.flip(journal.delete(key))
+          ])
+          assert.deepStrictEqual(
+            failures.map(({ _tag }) => _tag),
+            ["InvalidKey", "InvalidKey", "InvalidKey"],
+            JSON.stringify(key)
+          )
+        }
+        assert.deepStrictEqual(yield* journal.heads(), before)
+      })
+    )
+
+    it.effect("lists heads by prefix, sorted, with version and time", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        for (const key of ["list/b", "list/a", "list/a-b", "list/a/c", "lists"]) yield* journal.append(key, 0, [1])
+        yield* journal.append("list/b", 1, [2])
+        const entries = yield* records("list/b")
+        const heads = yield* journal.heads("list/")
+        assert.deepStrictEqual(
+          heads.map(({ key, version }) => [key, version]),
+          [
+            ["list/a", 1],
+            ["list/a-b", 1],
+            ["list/a/c", 1],
+            ["list/b", 2]
+          ]
+        )
+        assert.strictEqual(heads[3]?.at, entries[1]?.at)
+        const prefixes = ["list", "list/a", "list/a/c", "list/z"]
+        const counts = yield* Effect.forEach(prefixes, (prefix) =>
+          Effect.map(journal.heads(prefix), (found) => found.length)
+        )
+        assert.deepStrictEqual(counts, [5, 3, 1, 0])
+      })
+    )
+
+    it.effect("watches a prefix from when it began", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        yield* journal.append("watch/before", 0, [1])
+        yield* journal.append("watch/in/a", 0, [1])
+        const seen = yield* watching("watch/in/", "watch/in/probe")
+        yield* journal.append("watch/out", 0, [1])
+        yield* journal.append("watch/in/a", 1, [2])
+        yield* journal.append("watch/in/b", 0, [1, 2, 3])
+        const heads = yield* eventually(
+          Effect.sync(() => seen.filter(({ key }) => key !== "watch/in/probe")),
+          (heads) => heads.some(({ key }) => key === "watch/in/a") && heads.some(({ key }) => key === "watch/in/b")
+        )
+        assert.deepStrictEqual(
+          heads.map(({ key, version }) => [key, version]),
+          [
+            ["watch/in/a", 2],
+            ["watch/in/b", 3]
+          ]
+        )
+      })
+    )
+
+    it.effect.skipIf(!driver.durable)("watches what another opening appends", () =>
+      Effect.gen(function* () {
+        const seen = yield* watching("abroad/", "abroad/probe")
+        yield* elsewhere(Effect.flatMap(Journal.Journal, (journal) => journal.append("abroad/b/c", 0, [1, 2])))
+        const heads = yield* eventually(
+          Effect.sync(() => seen.filter(({ key }) => key === "abroad/b/c")),
+          (heads) => heads.length > 0
+        )
+        assert.strictEqual(heads[0]?.version, 2)
+        assert.strictEqual((yield* records("abroad/b/c")).length, 2)
+      })
+    )
+
+    it.effect("reads nothing of a deleted key, and goes on from its version", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        yield* journal.append("deleted", 0, ["a", "b"])
+        yield* journal.delete("deleted")
+        assert.deepStrictEqual(yield* records("deleted"), [])
+        assert.deepStrictEqual(yield* journal.heads("deleted"), [])
+        const conflict = yield* Effect.flip(journal.append("deleted", 2, ["stale owner"]))
+        assert.strictEqual(conflict._tag === "VersionConflict" ? conflict.actual : 0, 3)
+        assert.strictEqual((yield* Effect.flip(journal.append("deleted", 0, ["new owner"])))._tag, "VersionConflict")
+        assert.strictEqual(yield* journal.append("deleted", 3, ["c"]), 4)
+        assert.strictEqual(yield* journal.append("deleted", 4, ["d"]), 5)
+        for (const after of [0, 2, 3]) {
+          assert.deepStrictEqual(
+            (yield* records("deleted", after)).map(({ record, version }) => [version, record]),
+            [
+              [4, "c"],
+              [5, "d"]
+            ]
+          )
+        }
+        assert.strictEqual((yield* journal.heads("deleted"))[0]?.version, 5)
+      })
+    )
+
+    it.effect("does nothing when it deletes what is not there", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        yield* journal.delete("absent")
+        assert.strictEqual(yield* journal.append("absent", 0, ["a"]), 1)
+        yield* journal.delete("absent")
+        yield* journal.delete("absent")
+        assert.strictEqual(yield* journal.append("absent", 2, ["b"]), 3)
+      })
+    )
+
+    it.effect("gives every JSON value back as it was", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        yield* journal.append("odd", 0, oddities)
+        const entries = yield* records("odd")
+        assert.deepStrictEqual(
+          entries.map(({ record }) => JSON.stringify(record)),
+          oddities.map((record) => JSON.stringify(record))
+        )
+        assert.strictEqual(Reflect.get({}, "polluted"), undefined)
+      })
+    )
+
+    it.effect("gives a record of 1 MiB back", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const large = "é🏛\n".repeat(2 ** 17)
+        yield* journal.append("large", 0, ["before", large])
+        yield* journal.append("large", 2, ["after"])
+        assert.isTrue((yield* records("large"))[1]?.record === large)
+        assert.deepStrictEqual(
+          (yield* records("large", 2)).map(({ record }) => record),
+          ["after"]
+        )
+      })
+    )
+
+    it.effect("refuses what is too large, in bytes, and writes nothing", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        for (const text of ["x".repeat(Journal.maxAppendBytes), "é".repeat(Journal.maxAppendBytes / 2)]) {
+          const error = yield* Effect.flip(journal.append("too-large", 0, [text]))
+          assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "too_large")
+        }
+        assert.deepStrictEqual(yield* journal.heads("too-large"), [])
+        assert.strictEqual(yield* journal.append("too-large", 0, ["fits"]), 1)
+      })
+    )
+
+    it.effect.skipIf(!driver.durable)("has everything that it acknowledged when it is opened again", () =>
+      Effect.gen(function* () {
+        yield* elsewhere(
+          Effect.gen(function* () {
+            const journal = yield* Journal.Journal
+            for (let version = 0; version < 50; version++) yield* journal.append("again/kept", version, [version])
+            yield* journal.append("again/deleted", 0, ["a"])
+            yield* journal.delete("again/deleted")
+          })
+        )
+        yield* elsewhere(
+          Effect.gen(function* () {
+            const journal = yield* Journal.Journal
+            const entries = yield* records("again/kept")
+            assert.deepStrictEqual(
+              entries.map(({ record, version }) => [version, record]),
+              Array.from({ length: 50 }, (_, index) => [index + 1, index])
+            )
+            assert.deepStrictEqual(
+              (yield* journal.heads("again/")).map(({ at, key, version }) => [key, version, at]),
+              [["again/kept", 50, entries[49]?.at]]
+            )
+            assert.strictEqual((yield* Effect.flip(journal.append("again/kept", 49, ["stale"])))._tag, "VersionConflict")
+            assert.strictEqual(yield* journal.append("again/deleted", 2, ["b"]), 3)
+          })
+        )
+      })
+    )
+  })
+}
+
+const records = (key: string, after?: number) =>
+  Effect.flatMap(Journal.Journal, (journal) => Stream.runCollect(journal.read(key, after)))
+
+/** Each writer appends five records of its own, against all others. */
+const race = (key: string, writers: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const journal = yield* Journal.Journal
+    const write = Effect.fnUntraced(function* (writer: string) {
+      let version = 0
+      for (let turn = 0; turn < 5; turn++) {
+        const append = Effect.suspend(() => journal.append(key, version, [writer, writer]))
+        version = yield* Effect.catchTag(append, "VersionConflict", (conflict) => {
+          version = conflict.actual
+          return Effect.andThen(Effect.yieldNow, Effect.fail(conflict))
+        }).pipe(Effect.retry({ while: (error) => error._tag === "VersionConflict" }))
+      }
+    })
+    yield* soon(Effect.forEach(writers, write, { concurrency: "unbounded", discard: true }))
+  })
+
+const wonOnce = Effect.fnUntraced(function* (key: string, writers: ReadonlyArray<string>) {
+  const entries = yield* records(key)
+  assert.deepStrictEqual(
+    entries.map(({ version }) => version),
+    Array.from({ length: writers.length * 10 }, (_, index) => index + 1)
+  )
+  for (const writer of writers) assert.strictEqual(entries.filter(({ record }) => record === writer).length, 10)
+})
+
+/** Collects the heads that a watch tells, from when it is known to have begun. */
+const watching = Effect.fnUntraced(function* (prefix: string, probe: string) {
+  const journal = yield* Journal.Journal
+  const seen: Array<Journal.Head> = []
+  yield* Effect.forkScoped(Stream.runForEach(journal.watch(prefix), (head) => Effect.sync(() => seen.push(head))))
+  let version = 0
+  yield* eventually(
+    Effect.suspend(() =>
+      seen.length > 0
+        ? Effect.succeed(true)
+        : Effect.map(journal.append(probe, version, [version]), () => {
+            version += 1
+            return seen.length > 0
+          })
+    ),
+    (began) => began
+  )
+  return seen
+})

@@ -1,0 +1,479 @@
+/**
+ * What every queue promises, as cases that a transport package runs on its own port.
+ *
+ * @since 0.1.0
+ */
+import { assert, it } from "@effect/vitest"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, type Schema, Scope } from "effect"
+import * as Queue from "../Queue.ts"
+import { type Driver, eventually, opened, shared, soon, stalled } from "./Driver.ts"
+import { invalidKeys } from "./JournalSuite.ts"
+
+/**
+ * Registers the cases for a driver.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>): void => {
+  const elsewhere = opened(driver)
+
+  it.layer(shared(driver), { excludeTestServices: true })(`Queue on ${driver.name}`, (it) => {
+    it.effect("answers an offer with what it knows of the id", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offer = (id: string) => queue.offer("answers", { id, payload: id })
+        assert.strictEqual(yield* offer("a"), "added")
+        assert.strictEqual(yield* offer("a"), "ready")
+        const held = yield* hold("answers")
+        assert.strictEqual(yield* offer("a"), "in_flight")
+        yield* held.close(Exit.succeed(null))
+        assert.strictEqual(yield* offer("a"), "completed")
+        yield* offer("b")
+        yield* rejected("answers", "no good")
+        assert.strictEqual(yield* offer("b"), "dead")
+        yield* queue.offer("answers", { id: "c", payload: null, delay: "1 hour" })
+        assert.strictEqual(yield* offer("c"), "delayed")
+      })
+    )
+
+    it.effect("adds an id once, however many offer it", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offers = Array.from({ length: 8 }, (_, index) => queue.offer("once", { id: "x", payload: index }))
+        const answers = yield* Effect.all(offers, { concurrency: "unbounded" })
+        assert.strictEqual(answers.filter((answer) => answer === "added").length, 1)
+        assert.strictEqual((yield* queue.statistics("once")).ready, 1)
+      })
+    )
+
+    it.effect("hands out by priority, then first in, first out", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offers = { a: 0, b: 5, c: 0, d: 5, e: -1 }
+        for (const [id, priority] of Object.entries(offers)) {
+          yield* queue.offer("order", { id, payload: null, priority })
+        }
+        yield* queue.offer("order", { id: "f", payload: null })
+        const order = yield* Effect.forEach(Array.from({ length: 6 }), () => completed("order"))
+        assert.deepStrictEqual(
+          order.map(({ id }) => id),
+          ["b", "d", "a", "c", "f", "e"]
+        )
+        assert.deepStrictEqual(
+          order.map(({ priority }) => priority),
+          [5, 5, 0, 0, 0, -1]
+        )
+      })
+    )
+
+    it.effect("gives a payload back as it was", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const payload: Schema.Json = {
+          nested: [{ text: "line\nbreak 🏛 \ud800", number: 2 ** 53 - 1, none: null }],
+          proto: JSON.parse('{"__proto__":{"polluted":true}}'),
+          large: "é".repeat(100_000)
+        }
+        yield* queue.offer("payload", { id: "x/y z é", payload })
+        const delivery = yield* completed("payload")
+        assert.strictEqual(JSON.stringify(delivery.payload), JSON.stringify(payload))
+        assert.strictEqual(delivery.id, "x/y z é")
+        assert.strictEqual(Reflect.get({}, "polluted"), undefined)
+      })
+    )
+
+    it.effect("never hands a message to two takers", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const ids = Array.from({ length: 20 }, (_, index) => `m${index}`)
+        for (const id of ids) yield* queue.offer("shared", { id, payload: null })
+        const held = yield* Effect.forEach(ids, () => hold("shared"), { concurrency: "unbounded" })
+        assert.deepStrictEqual(held.map(({ delivery }) => delivery.id).sort(), ids.sort())
+        yield* nothing("shared")
+        assert.strictEqual((yield* queue.statistics("shared")).inFlight, 20)
+      })
+    )
+
+    it.effect("completes what succeeds", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("success", { id: "a", payload: 1 })
+        const delivery = yield* completed("success")
+        assert.strictEqual(delivery.attempt, 1)
+        assert.strictEqual(yield* queue.stateOf("success", "a"), "completed")
+        assert.deepStrictEqual(yield* queue.inspect("success"), [])
+        yield* nothing("success")
+      })
+    )
+
+    it.effect("retries what fails, after the delay and with the next attempt", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("failure", { id: "a", payload: "kept" })
+        const options = { retryDelay: (attempt: number) => attempt * 60 }
+        const failedAt = yield* Clock.currentTimeMillis
+        yield* failed("failure", "first", options)
+        assert.strictEqual(yield* queue.stateOf("failure", "a"), "delayed")
+        assert.strictEqual((yield* queue.inspect("failure"))[0]?.reason, "first")
+        const held = yield* hold("failure", options)
+        assert.isAtLeast((yield* Clock.currentTimeMillis) - failedAt, 60)
+        assert.deepStrictEqual([held.delivery.attempt, held.delivery.payload], [2, "kept"])
+      })
+    )
+
+    it.effect("makes a rejected message a dead letter at once, with the reason and the original payload", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const payload = { original: ["bytes"] }
+        yield* queue.offer("rejected", { id: "a", payload })
+        yield* rejected("rejected", "malformed")
+        const [dead] = yield* queue.inspect("rejected")
+        assert.deepStrictEqual(
+          [dead?.id, dead?.state, dead?.reason, dead?.payload, dead?.attempt],
+          ["a", "dead", "malformed", payload, 1]
+        )
+        yield* nothing("rejected")
+      })
+    )
+
+    it.effect("makes a message a dead letter after its last attempt, with the last reason", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("attempts", { id: "a", payload: null })
+        for (const reason of ["first", "second", "third"]) {
+          yield* failed("attempts", reason, { maxAttempts: 3, retryDelay: () => 0 })
+        }
+        const [dead] = yield* queue.inspect("attempts")
+        assert.deepStrictEqual([dead?.state, dead?.reason, dead?.attempt], ["dead", "third", 3])
+      })
+    )
+
+    it.effect("gives an interrupted delivery back, uncounted", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("interrupted", { id: "a", payload: null })
+        const taken = yield* Deferred.make<Queue.Delivery>()
+        const handler = yield* Effect.forkChild(
+          Effect.scoped(
+            Effect.andThen(
+              Effect.flatMap(queue.take("interrupted"), (delivery) => Deferred.succeed(taken, delivery)),
+              Effect.never
+            )
+          )
+        )
+        assert.strictEqual((yield* soon(Deferred.await(taken))).attempt, 1)
+        yield* Fiber.interrupt(handler)
+        assert.strictEqual(yield* queue.stateOf("interrupted", "a"), "ready")
+        assert.strictEqual((yield* completed("interrupted")).attempt, 1)
+      })
+    )
+
+    it.effect("lets a waiting take be interrupted, and then holds nothing", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const waiting = yield* Effect.forkChild(Effect.scoped(queue.take("waiting")), { startImmediately: true })
+        yield* nothing("waiting")
+        yield* soon(Fiber.interrupt(waiting))
+        yield* queue.offer("waiting", { id: "a", payload: null })
+        assert.strictEqual(yield* queue.stateOf("waiting", "a"), "ready")
+        assert.strictEqual((yield* completed("waiting")).attempt, 1)
+      })
+    )
+
+    it.effect("wakes a take that waits", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const waiting = yield* Effect.forkChild(completed("wakes"), { startImmediately: true })
+        yield* queue.offer("wakes", { id: "a", payload: null })
+        assert.strictEqual((yield* soon(Fiber.join(waiting))).id, "a")
+      })
+    )
+
+    it.effect("passes a silent taker's message on after its lease, tells it, and lets it settle nothing", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("lease", { id: "a", payload: "p" })
+        const silent = yield* stalled(hold("lease", { lease: 50 }))
+        const next = yield* hold("lease", { lease: "1 minute" })
+        assert.deepStrictEqual([next.delivery.id, next.delivery.payload, next.delivery.attempt], ["a", "p", 2])
+        yield* soon(silent.delivery.lost)
+        yield* silent.close(Exit.succeed(null))
+        assert.strictEqual(yield* queue.stateOf("lease", "a"), "in_flight")
+        yield* next.close(Exit.fail(new Queue.Rejected({ reason: "by the new holder" })))
+        assert.strictEqual((yield* queue.inspect("lease"))[0]?.reason, "by the new holder")
+      })
+    )
+
+    it.effect("renews the lease of a taker that works on for long", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("renewal", { id: "a", payload: null })
+        const held = yield* hold("renewal", { lease: 400 })
+        yield* nothing("renewal", "1 second")
+        yield* held.close(Exit.succeed(null))
+        assert.strictEqual(yield* queue.stateOf("renewal", "a"), "completed")
+      })
+    )
+
+    it.effect("keeps a delayed message back until its time", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offeredAt = yield* Clock.currentTimeMillis
+        yield* queue.offer("delay", { id: "later", payload: null, delay: 80, priority: 9 })
+        yield* queue.offer("delay", { id: "now", payload: null })
+        assert.strictEqual((yield* queue.statistics("delay")).delayed, 1)
+        assert.strictEqual((yield* completed("delay")).id, "now")
+        assert.strictEqual((yield* completed("delay")).id, "later")
+        assert.isAtLeast((yield* Clock.currentTimeMillis) - offeredAt, 80)
+      })
+    )
+
+    it.effect("refuses an offer over its capacity and adds nothing; what is settled does not count", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offer = (id: string) => queue.offer("capacity", { id, payload: null }, { capacity: 2 })
+        yield* offer("a")
+        yield* offer("b")
+        const full = yield* Effect.flip(offer("c"))
+        assert.strictEqual(full._tag === "QueueFull" ? full.capacity : full._tag, 2)
+        assert.strictEqual(yield* queue.stateOf("capacity", "c"), undefined)
+        assert.strictEqual(yield* offer("a"), "ready")
+        yield* completed("capacity")
+        assert.strictEqual(yield* offer("c"), "added")
+        yield* rejected("capacity", "no")
+        assert.strictEqual(yield* offer("d"), "added")
+        assert.strictEqual((yield* Effect.flip(offer("e")))._tag, "QueueFull")
+      })
+    )
+
+    it.effect("keeps to its capacity when offers race", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offers = Array.from({ length: 20 }, (_, index) =>
+          Effect.result(queue.offer("crowd", { id: `m${index}`, payload: null }, { capacity: 7 }))
+        )
+        const answers = yield* Effect.all(offers, { concurrency: "unbounded" })
+        const tags = answers.map((answer) => (answer._tag === "Success" ? answer.success : answer.failure._tag))
+        assert.strictEqual(tags.filter((tag) => tag === "added").length, 7)
+        assert.strictEqual(tags.filter((tag) => tag === "QueueFull").length, 13)
+        assert.strictEqual((yield* queue.statistics("crowd")).ready, 7)
+      })
+    )
+
+    it.effect("settles by id, whoever holds the message", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        for (const id of ["a", "b", "c"]) yield* queue.offer("settle", { id, payload: id })
+        const held = yield* hold("settle")
+        assert.strictEqual(yield* queue.settle("settle", "a", { type: "completed" }), "completed")
+        yield* soon(held.delivery.lost)
+        yield* held.close(Exit.fail(new Error("too late")))
+        assert.strictEqual(yield* queue.stateOf("settle", "a"), "completed")
+        assert.strictEqual(yield* queue.settle("settle", "b", { type: "dead", reason: "by hand" }), "dead")
+        const b = (yield* queue.inspect("settle")).find(({ id }) => id === "b")
+        assert.deepStrictEqual([b?.state, b?.reason, b?.payload], ["dead", "by hand", "b"])
+        assert.strictEqual(yield* queue.settle("settle", "a", { type: "dead", reason: "no" }), "completed")
+        assert.strictEqual(yield* queue.settle("settle", "b", { type: "completed" }), "completed")
+        assert.strictEqual(yield* queue.settle("settle", "unknown", { type: "completed" }), undefined)
+        assert.strictEqual((yield* completed("settle")).id, "c")
+      })
+    )
+
+    it.effect("makes a dead letter ready again, its attempts forgotten", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* queue.offer("requeue", { id: "a", payload: "p" })
+        assert.isFalse(yield* queue.requeue("requeue", "a"))
+        yield* rejected("requeue", "no")
+        assert.isTrue(yield* queue.requeue("requeue", "a"))
+        assert.isFalse(yield* queue.requeue("requeue", "a"))
+        assert.isFalse(yield* queue.requeue("requeue", "unknown"))
+        const delivery = yield* completed("requeue")
+        assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "p"])
+      })
+    )
+
+    it.effect("starts a settled id again for an offer that revives", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offer = (id: string, revive: boolean) => queue.offer("revive", { id, payload: "new" }, { revive })
+        yield* queue.offer("revive", { id: "a", payload: "old" })
+        assert.strictEqual(yield* offer("a", true), "ready")
+        assert.strictEqual((yield* completed("revive")).payload, "old")
+        assert.strictEqual(yield* offer("a", false), "completed")
+        assert.strictEqual(yield* offer("a", true), "added")
+        const delivery = yield* completed("revive")
+        assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "new"])
+      })
+    )
+
+    it.effect("inspects what is not completed, oldest first, with the owner of what is in flight", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        for (const id of ["d", "c", "b", "a"]) yield* queue.offer("inspect", { id, payload: id, priority: 1 })
+        yield* completed("inspect")
+        yield* queue.offer("inspect", { id: "d", payload: "d" }, { revive: true })
+        yield* hold("inspect")
+        const found = yield* queue.inspect("inspect")
+        assert.deepStrictEqual(
+          found.map(({ attempt, id, payload, priority, state }) => [id, state, attempt, priority, payload]),
+          [
+            ["c", "in_flight", 1, 1, "c"],
+            ["b", "ready", 0, 1, "b"],
+            ["a", "ready", 0, 1, "a"],
+            ["d", "ready", 0, 0, "d"]
+          ]
+        )
+        assert.isString(found[0]?.owner?.host)
+        assert.isUndefined(found[1]?.owner)
+      })
+    )
+
+    it.effect("counts its messages by state, and tells the age of the oldest that is ready", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const offeredAt = yield* Clock.currentTimeMillis
+        for (const id of ["a", "b", "c", "d"]) yield* queue.offer("statistics", { id, payload: null })
+        yield* queue.offer("statistics", { id: "e", payload: null, delay: "1 hour" })
+        yield* completed("statistics")
+        yield* rejected("statistics", "no")
+        yield* hold("statistics")
+        yield* eventually(Clock.currentTimeMillis, (now) => now > offeredAt + 20)
+        yield* queue.offer("statistics", { id: "urgent", payload: null, priority: 9 })
+        const { oldestAge, ...counts } = yield* queue.statistics("statistics")
+        assert.deepStrictEqual(counts, { ready: 2, inFlight: 1, delayed: 1, dead: 1, completed: 1 })
+        assert.isAtLeast(oldestAge, 10)
+        assert.strictEqual((yield* queue.statistics("empty")).oldestAge, 0)
+      })
+    )
+
+    it.effect("lists the names of the queues that were offered to, by prefix, sorted", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        for (const name of ["names/b", "names/a", "names/a/c", "namesake"]) {
+          yield* queue.offer(name, { id: "a", payload: null })
+        }
+        yield* queue.inspect("names/looked-at")
+        assert.deepStrictEqual(yield* queue.names("names/"), ["names/a", "names/a/c", "names/b"])
+        assert.include(yield* queue.names(), "namesake")
+      })
+    )
+
+    it.effect("refuses names that break the grammar, and creates nothing", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const before = yield* queue.names()
+        for (const name of invalidKeys) {
+          const failures = yield* Effect.all([
+            Effect.flip(queue.offer(name, { id: "a", payload: null })),
+            Effect.flip(Effect.scoped(queue.take(name))),
+            Effect.flip(queue.settle(name, "a", { type: "completed" })),
+            Effect.flip(queue.inspect(name))
+          ])
+          for (const { _tag } of failures) assert.strictEqual(_tag, "InvalidKey", JSON.stringify(name))
+        }
+        assert.deepStrictEqual(yield* queue.names(), before)
+      })
+    )
+
+    it.effect("delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const delivered: Array<string> = []
+        const take = Effect.scoped(
+          Effect.map(queue.take("flow"), ({ attempt, id }) => delivered.push(`${id} ${attempt}`))
+        )
+        yield* Effect.forEach([1, 2, 3], () => Effect.forkScoped(Effect.forever(take)))
+        const produce = (producer: number) =>
+          Effect.forEach(Array.from({ length: 40 }), (_, index) =>
+            queue.offer("flow", { id: `${producer}-${index}`, payload: index })
+          )
+        yield* soon(Effect.forEach([0, 1, 2, 3, 4], produce, { concurrency: "unbounded" }))
+        yield* eventually(queue.statistics("flow"), ({ completed }) => completed === 200)
+        assert.strictEqual(delivered.length, 200)
+        assert.strictEqual(new Set(delivered).size, 200)
+        for (let producer = 0; producer < 5; producer++) {
+          const own = delivered.filter((entry) => entry.startsWith(`${producer}-`)).length
+          assert.strictEqual(own, 40)
+        }
+      })
+    )
+
+    it.effect.skipIf(!driver.durable)("delivers across openings, and settles there", () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const waiting = yield* Effect.forkChild(elsewhere(completed("abroad")), { startImmediately: true })
+        yield* queue.offer("abroad", { id: "a", payload: "p" })
+        assert.strictEqual((yield* soon(Fiber.join(waiting))).payload, "p")
+        yield* eventually(queue.stateOf("abroad", "a"), (state) => state === "completed")
+        const held = yield* Effect.andThen(queue.offer("abroad", { id: "b", payload: null }), hold("abroad"))
+        yield* elsewhere(Effect.flatMap(Queue.Queue, (other) => other.settle("abroad", "b", { type: "completed" })))
+        yield* soon(held.delivery.lost)
+      })
+    )
+
+    it.effect.skipIf(!driver.durable)("has everything that it acknowledged when it is opened again", () =>
+      Effect.gen(function* () {
+        yield* elsewhere(
+          Effect.gen(function* () {
+            const queue = yield* Queue.Queue
+            for (const id of ["a", "b", "c", "d"]) yield* queue.offer("again", { id, payload: { id } })
+            yield* queue.offer("again", { id: "later", payload: null, delay: "1 hour" })
+            yield* completed("again")
+            yield* rejected("again", "no good")
+            yield* failed("again", "flaky", { retryDelay: () => 0 })
+          })
+        )
+        yield* elsewhere(
+          Effect.gen(function* () {
+            const queue = yield* Queue.Queue
+            const { oldestAge: _, ...counts } = yield* queue.statistics("again")
+            assert.deepStrictEqual(counts, { ready: 2, inFlight: 0, delayed: 1, dead: 1, completed: 1 })
+            assert.strictEqual((yield* queue.inspect("again"))[0]?.reason, "no good")
+            const c = yield* completed("again")
+            assert.deepStrictEqual([c.id, c.attempt, c.payload], ["c", 2, { id: "c" }])
+            assert.strictEqual((yield* completed("again")).id, "d")
+            assert.strictEqual(yield* queue.offer("again", { id: "a", payload: null }), "completed")
+          })
+        )
+      })
+    )
+  })
+}
+
+/** Takes a message and keeps it until it is told how to let it go, or the case ends. */
+const hold = Effect.fnUntraced(function* (name: string, options?: Queue.TakeOptions) {
+  const queue = yield* Queue.Queue
+  const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.interrupt()))
+  const delivery = yield* Scope.provide(soonTaken(queue.take(name, options)), scope)
+  return { delivery, close: (exit: Exit.Exit<unknown, unknown>) => soon(Scope.close(scope, exit)) }
+})
+
+/** The clock of a stalled take stands still, so that only a real one can bound it. */
+const soonTaken = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Object.hasOwn(clock, "sleep") ? effect : soon(effect)
+  )
+
+const completed = (name: string, options?: Queue.TakeOptions) =>
+  Effect.flatMap(Queue.Queue, (queue) => soon(Effect.scoped(queue.take(name, options))))
+
+const failed = (name: string, reason: string, options?: Queue.TakeOptions) =>
+  failedWith(name, new Error(reason), options)
+
+const rejected = (name: string, reason: string) => failedWith(name, new Queue.Rejected({ reason }))
+
+const failedWith = Effect.fnUntraced(function* (name: string, error: unknown, options?: Queue.TakeOptions) {
+  const queue = yield* Queue.Queue
+  const handled = Effect.scoped(Effect.andThen(queue.take(name, options), Effect.fail(error)))
+  const exit = yield* soon(Effect.exit(handled))
+  if (Exit.isFailure(exit)) assert.strictEqual(Cause.squash(exit.cause), error)
+})
+
+/** Nothing is handed out for a while. */
+const nothing = Effect.fnUntraced(function* (name: string, duration: "1 second" | "60 millis" = "60 millis") {
+  const queue = yield* Queue.Queue
+  const taken = yield* Effect.timeoutOption(Effect.scoped(queue.take(name)), duration)
+  assert.strictEqual(taken._tag, "None")
+})

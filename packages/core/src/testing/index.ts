@@ -1,0 +1,3 @@
+export * as Driver from "./Driver.ts"
+export * as JournalSuite from "./JournalSuite.ts"
+export * as QueueSuite from "./QueueSuite.ts"

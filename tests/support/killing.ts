@@ -1,0 +1,69 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { assert } from "vitest"
+import { readTraces, writeFleet } from "./fleet.ts"
+import { isAlive, json, start, within } from "./sartor.ts"
+
+/** The same numbers for the same seed: a failure can be seen again. */
+const randomOf = (seed: number) => {
+  let state = seed
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
+    return state / 2 ** 32
+  }
+}
+
+/**
+ * Runs a fleet and kills it with SIGKILL, each time at another moment, then lets it end. Whatever the moment: no agent
+ * outlives it, no agent that had finished is started again, and every wake is accounted for.
+ */
+export const killAndResume = async (folder: string, options: { readonly kills: number; readonly seed: number }) => {
+  const traces = join(folder, "traces")
+  mkdirSync(traces)
+  const { file, names } = writeFleet(folder, traces)
+  const data = join(folder, "data")
+  const random = randomOf(options.seed)
+  const finished = new Map<string, number>()
+  const args = ["run", file, "--data-dir", data, "--json"]
+  let kills = 0
+
+  for (let round = 0; kills < options.kills && finished.size < names.length; round++) {
+    const sartor = start(args)
+    const ended = await Promise.race([
+      sartor.ended,
+      new Promise<undefined>((resolve) => setTimeout(resolve, 200 + random() * 900, undefined))
+    ])
+    if (ended !== undefined) break
+    process.kill(sartor.pid, "SIGKILL")
+    await sartor.ended
+    kills += 1
+    const why = `seed ${options.seed}, kill ${kills}`
+    const { pids } = readTraces(traces)
+    assert.isTrue(await within(10_000, () => pids.every((pid) => !isAlive(pid))), `an agent lives on: ${why}`)
+    const [last] = await json(["runs", "list", "--data-dir", data])
+    if (last === undefined) continue
+    const document = await json(["runs", "show", last.run_id, "--data-dir", data])
+    for (const agent of document.agents) {
+      if (agent.status !== "complete") continue
+      const starts = readTraces(traces).starts(agent.name)
+      assert.strictEqual(starts, finished.get(agent.name) ?? starts, `${agent.name} ran again: ${why}`)
+      finished.set(agent.name, starts)
+    }
+  }
+
+  const { code, stderr, stdout } = await start(args).ended
+  assert.strictEqual(code, 0, `seed ${options.seed}: ${stderr}`)
+  const document = JSON.parse(stdout)
+  assert.deepStrictEqual(
+    document.agents.map((agent: { status: string }) => agent.status),
+    names.map(() => "complete")
+  )
+  assert.strictEqual(document.synthesis.report.census.reported, 4)
+  for (const [name, starts] of finished) {
+    assert.strictEqual(readTraces(traces).starts(name), starts, `${name} ran again after it had finished`)
+  }
+  const audit = await json(["wake", "audit", "--data-dir", data])
+  assert.isTrue(audit.balanced, JSON.stringify(audit))
+  assert.strictEqual(audit.pending, 0)
+  return { kills }
+}
