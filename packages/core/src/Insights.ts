@@ -161,7 +161,8 @@ const coverage = (findings: ReadonlyArray<Finding>): ReadonlyArray<Insight> => {
   const topics = new Map<string, Set<Finding>>()
   for (const finding of findings) {
     add(topics, finding.topic, finding)
-    for (const { file } of finding.places) add(files, file, finding)
+    // An address is what a claim refers to, not a part of what the agents looked at.
+    for (const { file } of finding.places) if (!file.includes("://")) add(files, file, finding)
   }
   const byFile = divided("files", files)
   return byFile.length > 0 ? byFile : divided("topics", topics)

@@ -78,6 +78,15 @@ describe("Insights", () => {
     assert.deepStrictEqual(statements("complementary_coverage", says("a", { topic: "t", claim: "x" })), [])
   })
 
+  it("complementary_coverage: counts no address among the files", () => {
+    const [statement] = statements(
+      "complementary_coverage",
+      says("a", { topic: "t", claim: "x", evidence: ["a.html:1", "https://example.com/rule"] }),
+      says("b", { topic: "u", claim: "y", evidence: ["b.html:1"] })
+    )
+    assert.include(statement, "Of 2 files")
+  })
+
   it("stays few and short, whatever comes in", () => {
     const reports = Array.from({ length: 40 }, (_, agent) =>
       says(
