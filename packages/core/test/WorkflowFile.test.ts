@@ -59,7 +59,7 @@ vars: { target: ./site }
 agents:
   - { name: plan, role: PLANNER, task_type: arch-design, prompt: "Plan an audit of \${target}", command: [node, agents/plan.mjs] }
   - { name: security, role: AUDITOR, task_type: security, needs: [plan], prompt: "…", command: [node, agents/security.mjs], timeout: 10m, retries: 1 }
-  - { name: performance, role: auditor, task_type: performance, needs: plan, runner: claude, prompt: Go, model: opus, tools: [read_file, grep] }
+  - { name: performance, role: auditor, task_type: performance, needs: plan, runner: claude, model: …, tools: [read_file, grep] }
   - { name: report, role: AUDITOR, task_type: synthesis, needs: [security, performance], synthesize: true, on_insufficient: sequential }
 `
 
@@ -102,8 +102,7 @@ describe("a good file", () => {
             task_type: "performance",
             needs: ["plan"],
             runner: "claude",
-            prompt: "Go",
-            model: "opus",
+            model: "…",
             tools: ["read_file", "grep"]
           },
           {
@@ -134,6 +133,18 @@ describe("a good file", () => {
       ])
       assert.deepStrictEqual(workflow.agents[0].command, ["node", "agents/plan.mjs", "./elsewhere"])
       assert.isTrue(workflow.agents[4]?.synthesize)
+    })
+  )
+
+  it.effect("may be that of the guide", () =>
+    Effect.gen(function* () {
+      const guide = readFileSync(new URL("../../../docs/workflow-file.md", import.meta.url), "utf8")
+      const [, yaml = ""] = guide.match(/```yaml\n([^]*?)```/) ?? []
+      const { agents } = yield* parse(yaml)
+      assert.deepStrictEqual(
+        agents.map(({ runner }) => runner),
+        ["command", "command", "command", "synthesis"]
+      )
     })
   )
 
@@ -627,7 +638,9 @@ workflow.yaml:15:21: agent "security": command[1] must be text, not 5 (write "5"
       yield* refuses(withAgent("runner: command"), [
         '3:5: agent "plan" has the runner command, but no command (a prompt alone is for runner claude)'
       ])
-      yield* refuses(withAgent("runner: claude"), ['3:5: agent "plan" has the runner claude, but no prompt'])
+      yield* refuses(withAgent("runner: claude"), [
+        '3:5: agent "plan" has the runner claude, but neither a prompt nor needs to work from'
+      ])
       yield* refuses(withAgent("prompt: Go", "runner: claude", "command: [x]"), [
         '8:14: agent "plan": command is for the runner command, and this agent has claude'
       ])

@@ -215,8 +215,8 @@ const checkWork = (problems: Problems, { entry, has, isMap, needs, path }: Draft
     problems.refuse(path, "has nothing to do", { hint })
   } else if (runner === "command" && !has("command")) {
     problems.refuse(path, "has the runner command, but no command", { hint: "a prompt alone is for runner claude" })
-  } else if (runner === "claude" && !has("prompt")) {
-    problems.refuse(path, "has the runner claude, but no prompt")
+  } else if (runner === "claude" && !has("prompt") && !has("needs")) {
+    problems.refuse(path, "has the runner claude, but neither a prompt nor needs to work from")
   } else if (runner !== undefined && runner !== "command" && has("command")) {
     problems.refuse([...path, "command"], `is for the runner command, and this agent has ${runner}`)
   }

@@ -194,7 +194,7 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
       Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("lease", { id: "a", payload: "p" })
-        const silent = yield* stalled(hold("lease", { lease: 50 }))
+        const silent = yield* hold("lease", { lease: 50 }, stalled)
         const next = yield* hold("lease", { lease: "1 minute" })
         assert.deepStrictEqual([next.delivery.id, next.delivery.payload, next.delivery.attempt], ["a", "p", 2])
         yield* soon(silent.delivery.lost)
@@ -443,18 +443,16 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
 }
 
 /** Takes a message and keeps it until it is told how to let it go, or the case ends. */
-const hold = Effect.fnUntraced(function* (name: string, options?: Queue.TakeOptions) {
+const hold = Effect.fnUntraced(function* (
+  name: string,
+  options?: Queue.TakeOptions,
+  around: typeof stalled = (take) => take
+) {
   const queue = yield* Queue.Queue
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.interrupt()))
-  const delivery = yield* Scope.provide(soonTaken(queue.take(name, options)), scope)
+  const delivery = yield* Scope.provide(soon(around(queue.take(name, options))), scope)
   return { delivery, close: (exit: Exit.Exit<unknown, unknown>) => soon(Scope.close(scope, exit)) }
 })
-
-/** The clock of a stalled take stands still, so that only a real one can bound it. */
-const soonTaken = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Clock.Clock, (clock) =>
-    Object.hasOwn(clock, "sleep") ? effect : soon(effect)
-  )
 
 const completed = (name: string, options?: Queue.TakeOptions) =>
   Effect.flatMap(Queue.Queue, (queue) => soon(Effect.scoped(queue.take(name, options))))
