@@ -1,0 +1,181 @@
+/**
+ * What the syntheses of a run found, made safe to show; nothing twice.
+ *
+ * @since 0.1.0
+ */
+import type { Agent, Synthesis } from "@sartor/core"
+import type { ReportInput } from "./ReportInput.ts"
+import * as Text from "./Text.ts"
+
+/**
+ * One side of a conflict.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Side {
+  readonly agents: ReadonlyArray<string>
+  readonly claim: string
+  readonly stance: Agent.Stance
+  readonly confidence: number
+  readonly evidence: ReadonlyArray<string>
+  readonly minority: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Conflict {
+  readonly id: string
+  readonly type: string
+  readonly topic: string
+  readonly blocking: boolean
+  readonly sides: ReadonlyArray<Side>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Agreement {
+  readonly id: string
+  readonly topic: string
+  readonly claim: string
+  readonly agents: ReadonlyArray<string>
+  readonly confidence: number
+  readonly claims: ReadonlyArray<string>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Insight {
+  readonly id: string
+  readonly kind: string
+  readonly statement: string
+  readonly supports: ReadonlyArray<string>
+}
+
+/**
+ * The account of the agents that one synthesis expected.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Census {
+  readonly step: string
+  readonly status: string
+  readonly confidence: number
+  readonly summary: string
+  readonly expected: number
+  readonly parts: ReadonlyArray<{
+    readonly name: "reported" | "failed" | "missing" | "placeholder"
+    readonly count: number
+  }>
+  readonly byAgent: ReadonlyArray<{ readonly agent: string; readonly outcome: string }>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Findings {
+  /** Those that block come first. */
+  readonly conflicts: ReadonlyArray<Conflict>
+  /** By the most agents, then by confidence. */
+  readonly agreements: ReadonlyArray<Agreement>
+  /** Corroborations first, then shared causes. */
+  readonly insights: ReadonlyArray<Insight>
+  /** One for each synthesis, in the order of the steps. */
+  readonly censuses: ReadonlyArray<Census>
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (synthesis: ReportInput["synthesis"]): Findings => {
+  const steps = Object.entries(synthesis ?? {})
+  return {
+    conflicts: unique(steps.flatMap(([, { conflicts }]) => conflicts))
+      .map(conflictOf)
+      .toSorted((left, right) => Number(right.blocking) - Number(left.blocking)),
+    agreements: unique(steps.flatMap(([, { agreements }]) => agreements))
+      .map((agreement) => ({
+        id: agreement.id,
+        topic: Text.line(agreement.topic, 200),
+        claim: Text.block(agreement.claim, 600),
+        agents: names(agreement.agents),
+        confidence: agreement.confidence,
+        claims: agreement.claims
+      }))
+      .toSorted((left, right) => right.agents.length - left.agents.length || right.confidence - left.confidence),
+    insights: unique(steps.flatMap(([, { insights }]) => insights))
+      .map((insight) => ({
+        id: insight.id,
+        kind: words(insight.kind),
+        statement: Text.block(insight.statement, 800),
+        supports: insight.supports
+      }))
+      .toSorted((left, right) => kinds.indexOf(left.kind) - kinds.indexOf(right.kind)),
+    censuses: steps.map(([step, synthesis]) => censusOf(step, synthesis))
+  }
+}
+
+/**
+ * The claim of a conflict whose sides are about one and the same.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const sharedClaim = ({ sides }: Conflict): string | undefined =>
+  sides.length > 1 && sides.every((side) => side.claim === sides[0]?.claim) ? sides[0]?.claim : undefined
+
+const conflictOf = (conflict: Synthesis.Synthesis["conflicts"][number]): Conflict => ({
+  id: conflict.id,
+  type: words(conflict.type),
+  topic: Text.line(conflict.topic, 200),
+  blocking: conflict.blocking,
+  sides: conflict.sides.map((side) => ({
+    agents: names(side.agents),
+    claim: Text.block(side.claim, 600),
+    stance: side.stance,
+    confidence: side.confidence,
+    evidence: side.evidence,
+    minority: side.agents.length > 0 && side.agents.every((agent) => conflict.minority.agents.includes(agent))
+  }))
+})
+
+const censusOf = (step: string, synthesis: Synthesis.Synthesis): Census => ({
+  step: Text.line(step, 80),
+  status: Text.line(synthesis.status, 40),
+  confidence: synthesis.confidence,
+  summary: Text.block(synthesis.summary, 4_000),
+  expected: synthesis.census.expected,
+  parts: (["reported", "failed", "missing", "placeholder"] as const).map((name) => ({
+    name,
+    count: synthesis.census[name]
+  })),
+  byAgent: Object.entries(synthesis.census.by_agent).map(([agent, outcome]) => ({
+    agent: Text.line(agent, 80),
+    outcome: Text.line(outcome, 60)
+  }))
+})
+
+const kinds = ["corroboration", "shared cause", "complementary coverage"]
+
+const names = (agents: ReadonlyArray<string>): ReadonlyArray<string> => agents.map((agent) => Text.line(agent, 80))
+
+const words = (kind: string): string => Text.line(kind, 40).replaceAll("_", " ")
+
+const unique = <A extends { readonly id: string }>(items: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const seen = new Map<string, A>()
+  for (const item of items) {
+    if (!seen.has(item.id)) {
+      seen.set(item.id, item)
+    }
+  }
+  return [...seen.values()]
+}
