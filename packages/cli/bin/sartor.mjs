@@ -1,2 +1,18 @@
 #!/usr/bin/env node
-import "../dist/bin.mjs"
+// Nothing here may need more than the oldest Node that somebody could start it with.
+import { existsSync } from "node:fs"
+import * as module from "node:module"
+
+const [major, minor] = process.versions.node.split(".").map(Number)
+const bundle = new URL("../dist/bin.mjs", import.meta.url)
+
+if (major < 22 || (major === 22 && minor < 19)) {
+  console.error(`sartor: Node ${process.versions.node} is too old: sartor needs Node 22.19 or newer`)
+  process.exitCode = 2
+} else if (!existsSync(bundle)) {
+  console.error("sartor: it is not built yet: run `pnpm --filter @sartor/cli build`")
+  process.exitCode = 1
+} else {
+  module.enableCompileCache?.()
+  await import(bundle.href)
+}

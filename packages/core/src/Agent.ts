@@ -36,7 +36,14 @@ export const Stance = Schema.Literals(["support", "oppose", "uncertain"])
  */
 export type Stance = typeof Stance.Type
 
-const Probability = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+/**
+ * From 0, certainly not, to 1, certainly.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Probability = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+
 const NotBlank = Schema.String.check(Schema.isPattern(/\S/, { message: "Expected some text" }))
 
 /**

@@ -4,9 +4,10 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Queue, Stream } from "effect"
+import { Effect, Queue, Stream } from "effect"
 import type { Result } from "./Agent.ts"
 import { type Assignment, type Event, type Execute, parseResult, RunFailed } from "./AgentRunner.ts"
+import { failureOf } from "./internal/failure.ts"
 
 /**
  * What a function agent gets.
@@ -54,31 +55,24 @@ export const make = <R = never>(functions: {
     }
     return Stream.callback<Event, RunFailed>(
       (queue) =>
-        agent({
-          prompt: session.prompt,
-          sessionId: session.session_id,
-          run: session.run,
-          attempt: assignment.attempt,
-          inputs: assignment.inputs,
-          checkpoints: session.checkpoints,
-          synthesis: session.synthesis,
-          emit: (event) => Effect.asVoid(Queue.offer(queue, event))
-        }).pipe(
+        Effect.suspend(() =>
+          agent({
+            prompt: session.prompt,
+            sessionId: session.session_id,
+            run: session.run,
+            attempt: assignment.attempt,
+            inputs: assignment.inputs,
+            checkpoints: session.checkpoints,
+            synthesis: session.synthesis,
+            emit: (event) => Effect.asVoid(Queue.offer(queue, event))
+          })
+        ).pipe(
           Effect.provideContext(context),
           Effect.flatMap((answer) => parseResult(typeof answer === "string" ? { summary: answer } : answer)),
           Effect.flatMap((result) => Queue.offer(queue, { type: "result", result })),
           Effect.andThen(Queue.end(queue)),
-          Effect.catchCause((cause) =>
-            Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.fail(failure(cause))
-          )
+          Effect.catchCause((cause) => Queue.fail(queue, failureOf(cause)))
         ),
       { bufferSize: 16 }
     )
   })
-
-const failure = (cause: Cause.Cause<unknown>) => {
-  const error = Cause.squash(cause)
-  if (error instanceof RunFailed) return error
-  const detail = error instanceof Error ? error.message : String(error)
-  return new RunFailed({ status: "failed", code: Cause.hasDies(cause) ? "defect" : "error", detail, retryable: true })
-}

@@ -58,7 +58,7 @@ export const isSettled = (inbox: Inbox, wakeId: string): boolean =>
   HashSet.has(inbox.acknowledged, wakeId) || HashMap.has(inbox.dead, wakeId)
 
 /**
- * Applies a record: every one may follow on every other.
+ * Applies a record: every one may follow on every other. What is acknowledged stays so, and is never dead.
  *
  * @category constructors
  * @since 0.1.0
@@ -73,7 +73,9 @@ export const apply = (inbox: Inbox, record: Record): Result.Result<Inbox, never>
         repeated: HashSet.has(inbox.acknowledged, id) ? HashSet.add(inbox.repeated, id) : inbox.repeated
       })
     case "dead":
-      return Result.succeed({ ...inbox, dead: HashMap.set(inbox.dead, id, record) })
+      return Result.succeed(
+        HashSet.has(inbox.acknowledged, id) ? inbox : { ...inbox, dead: HashMap.set(inbox.dead, id, record) }
+      )
     case "requeued":
       return Result.succeed({ ...inbox, dead: HashMap.remove(inbox.dead, id) })
   }

@@ -165,9 +165,13 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   yield* Effect.forEach(mine.filter(isDue), dispatch, { discard: true })
   yield* Effect.forkScoped(forever(pump))
   yield* Effect.forkScoped(forever(reconcile))
-  yield* Effect.forEach(Array.from({ length: maxParallel }), () => Effect.forkScoped(forever(worker)), {
-    discard: true
-  })
+  // One fibre, so that all workers stop at once: an idle one would take up what another has just given back.
+  yield* Effect.forkScoped(
+    Effect.forEach(Array.from({ length: maxParallel }), () => forever(worker), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
 
   /** Woken by wakes; looks by itself every second, in case one is late. */
   const settled = Effect.fnUntraced(function* (id: string) {

@@ -141,7 +141,7 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
   readonly version: number
   readonly created_at: string
   readonly updated_at: string
-  /** Attempts that failed since the session was last started by somebody's wish. */
+  /** Attempts that failed, since somebody last unblocked it. */
   readonly failures: number
   readonly runs: ReadonlyArray<Run>
   readonly turns: number
@@ -150,6 +150,7 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
   /** The newest draft; it counts only for its own run. */
   readonly draft?: Wake
   readonly result?: AgentResult
+  /** Why the last run, or attempt, did not complete. */
   readonly error?: Problem
   readonly usage?: typeof Usage.Type
 }
@@ -162,10 +163,19 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
  */
 export class IllegalTransition extends Schema.TaggedError<IllegalTransition>("@sartor/core/Session/IllegalTransition")(
   "IllegalTransition",
-  { session_id: Schema.String, status: Schema.String, record: Schema.String }
+  {
+    session_id: Schema.String,
+    status: Schema.String,
+    record: Schema.String,
+    /** The run of a record that is not of the session's present one. */
+    run: Schema.optionalKey(Schema.Natural)
+  }
 ) {
   override get message() {
-    return `Session ${this.session_id} is ${this.status}: ${impossible[this.record] ?? `"${this.record}"`} is not possible now`
+    const what = impossible[this.record] ?? `"${this.record}"`
+    return this.run === undefined
+      ? `Session ${this.session_id} is ${this.status}: ${what} is not possible now`
+      : `Session ${this.session_id} is ${this.status}, in another run: ${what} by run ${this.run} is not possible`
   }
 }
 
@@ -173,7 +183,10 @@ const impossible: { readonly [type: string]: string } = {
   created: "creating it again",
   started: "starting it",
   turn: "another turn",
+  checkpoint: "a checkpoint",
   finding: "a finding",
+  draft: "a wake",
+  attempt_failed: "another attempt",
   suspended: "suspending it",
   ended: "ending its run",
   cancelled: "cancelling it"
@@ -200,8 +213,12 @@ const allowed: { readonly [type: string]: ReadonlyArray<Status> } = {
  */
 export const isEnded = (status: Status): boolean => allowed["cancelled"]?.includes(status) !== true
 
+/** Whether a record is of the run that it would become state of. */
+const isOfRun = (session: Session, { run, type }: Record) =>
+  type === "late" || run === session.run + (type === "started" ? 1 : 0)
+
 /**
- * Applies a record: the one place that says what a journal means.
+ * Applies a record: the one place that says what a journal means. One that is illegal, or of another run, changes nothing.
  *
  * @category constructors
  * @since 0.1.0
@@ -216,11 +233,16 @@ export const apply = (
       ? Result.succeed(begin(record, version))
       : Result.fail(new IllegalTransition({ session_id: "?", status: "not created", record: record.type }))
   }
-  if (allowed[record.type]?.includes(session.status) === false) {
-    const { session_id, status } = session
+  const { session_id, status } = session
+  if (allowed[record.type]?.includes(status) === false) {
     return Result.fail(new IllegalTransition({ session_id, status, record: record.type }))
   }
-  return Result.succeed({ ...session, version, updated_at: record.at, ...change(session, record, version) })
+  if (!isOfRun(session, record)) {
+    return Result.fail(new IllegalTransition({ session_id, status, record: record.type, run: record.run }))
+  }
+  // What went wrong before an end belongs to the attempts before it.
+  const before = record.type === "ended" ? Struct.omit(session, ["error"]) : session
+  return Result.succeed({ ...before, version, updated_at: record.at, ...change(session, record, version) })
 }
 
 const begin = ({ at, ...created }: typeof Created.Type, version: number): Session => ({
@@ -241,7 +263,8 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
   switch (record.type) {
     case "started": {
       const runs = [...session.runs, { run: record.run, started_at: record.at, worker: record.worker }]
-      return { status: "running", run: record.run, runs }
+      const failures = session.status === "blocked" ? 0 : session.failures
+      return { status: "running", run: record.run, runs, failures }
     }
     case "turn":
       return { turns: session.turns + 1 }

@@ -13,7 +13,10 @@ import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { TransportError } from "./TransportError.ts"
 import * as Wake from "./Wake.ts"
+import { firstIssue } from "./internal/issues.ts"
+import { isTransient } from "./internal/patience.ts"
 import * as Replica from "./internal/Replica.ts"
+import * as Shelf from "./internal/Shelf.ts"
 
 /**
  * There is no session of that id, or it was deleted.
@@ -94,6 +97,15 @@ export interface Filter {
 }
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export interface OpenOptions {
+  /** Whether reading and writing outlast a transport that is away for up to a minute; by default they fail at once. */
+  readonly patient?: boolean | undefined
+}
+
+/**
  * One session, kept open: reads only what is new, appends on the newest version.
  *
  * @category models
@@ -125,19 +137,20 @@ export class Sessions extends Context.Service<
       SessionExists | InvalidField | Role.UnknownRole | SessionId.InvalidSessionId | TransportError
     >
     readonly get: (id: string) => Effect.Effect<Session.Session, SessionNotFound | TransportError>
-    readonly open: (id: string) => Effect.Effect<Open, SessionNotFound | TransportError>
-    /** Newest first. A session that cannot be read is left out, with a warning that names it. */
+    readonly open: (id: string, options?: OpenOptions) => Effect.Effect<Open, SessionNotFound | TransportError>
+    /** Newest first. A damaged session is left out, with a warning that names it. Reads only what is new. */
     readonly list: (filter?: Filter) => Effect.Effect<ReadonlyArray<Session.Session>, TransportError>
     /** Every record, oldest first, as written. */
     readonly history: (id: string) => Stream.Stream<Entry, SessionNotFound | TransportError>
-    /** Emits the id of a session each time that its journal has grown. */
+    /** Emits the id of a session, of the one that is given or of any, each time that its journal has grown. */
     readonly changes: (id?: string) => Stream.Stream<SessionId.SessionId, TransportError>
+    /** Names the version that it makes. One of another run than the present one is kept in the history, as late. */
     readonly checkpoint: (
       id: string,
       checkpoint: { readonly phase: string; readonly milestone: string; readonly details?: string | undefined },
       run?: number
     ) => Effect.Effect<Session.Session, SessionNotFound | TransportError>
-    /** Keeps a piece of an agent's stderr with the session; at most 1 MiB of a run. */
+    /** Keeps a piece of an agent's stderr with the session. */
     readonly log: (id: SessionId.SessionId, run: number, text: string) => Effect.Effect<void, TransportError>
     readonly logs: (id: string) => Stream.Stream<LogChunk, SessionNotFound | TransportError>
   }
@@ -166,18 +179,29 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
   Effect.gen(function* () {
     const journal = yield* Journal
 
-    const replica = (id: SessionId.SessionId) =>
+    const replica = (id: string, patient = false) =>
       Replica.make<Session.Session | undefined, Session.Record, Schema.Json, Session.IllegalTransition>({
         journal,
-        key: `session/${id}`,
+        key: keyOf(id),
         record: RecordJson,
         initial: undefined,
-        apply: Session.apply
+        apply: Session.apply,
+        patient
       })
+    /** What was read before: of it, only what is new is read again. */
+    const shelf = Shelf.make(shelfLimit, (id) => replica(id))
+    const sizes = new WeakMap<object, number>()
+    const warned = new Map<string, number>()
 
-    const open = Effect.fnUntraced(function* (input: string) {
+    const read = Effect.fnUntraced(function* (id: SessionId.SessionId) {
+      const session = yield* shelf.get(id).refresh
+      shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
+      return session === undefined ? yield* new SessionNotFound({ session_id: id }) : session
+    })
+
+    const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
       const id = yield* known(input)
-      const log = replica(id)
+      const log = replica(id, patient)
       const existing = (session: Session.Session | undefined) =>
         session === undefined ? Effect.fail(new SessionNotFound({ session_id: id })) : Effect.succeed(session)
       const refresh = Effect.flatMap(log.refresh, existing)
@@ -195,92 +219,76 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       return opened
     })
 
-    const create = Effect.fn("Sessions.create")(function* (options: CreateOptions) {
-      const role = yield* Role.parse(options.role)
-      const id =
-        options.id === undefined ? yield* SessionId.make(role, options.taskType) : yield* SessionId.parse(options.id)
-      const orchestrator = options.orchestrator ?? "main"
-      if (!Schema.is(Slug)(orchestrator)) {
-        return yield* new InvalidField({ field: "orchestrator", detail: "use lower-case words joined by hyphens" })
-      }
-      if (!/\S/.test(options.taskType)) return yield* new InvalidField({ field: "task_type", detail: "it is empty" })
-      const parent = options.parentId === undefined ? undefined : yield* SessionId.parse(options.parentId)
-      const at = yield* nowText
+    const createOnce = Effect.fnUntraced(function* (options: CreateOptions) {
+      const created = yield* createdOf(options)
+      const id = created.session_id
       const session = yield* replica(id)
         .update((existing) =>
-          existing !== undefined
-            ? Effect.fail(new SessionExists({ session_id: id }))
-            : Effect.succeed([
-                {
-                  type: "created" as const,
-                  at,
-                  run: 0,
-                  session_id: id,
-                  role,
-                  task_type: options.taskType,
-                  prompt: options.prompt ?? "",
-                  metadata: options.metadata ?? {},
-                  orchestrator,
-                  runner: options.runner ?? { type: "external" as const },
-                  limits: { ...Agent.defaultLimits, ...options.limits },
-                  inputs: options.inputs ?? {},
-                  ...(options.name === undefined ? {} : { name: options.name }),
-                  ...(parent === undefined ? {} : { parent_id: parent }),
-                  ...(options.synthesis === undefined ? {} : { synthesis: options.synthesis })
-                }
-              ])
+          existing === undefined ? Effect.succeed([created]) : new SessionExists({ session_id: id })
         )
-        .pipe(Effect.catchTag("IllegalTransition", () => new SessionExists({ session_id: id })))
+        .pipe(Effect.catchTag("IllegalTransition", Effect.die))
       return session ?? (yield* Effect.die(`session ${id} was created and is not there`))
     })
 
-    const get = (id: string) => Effect.flatMap(open(id), (session) => session.refresh)
+    /** An unreadable session is told of once, until it changes. */
+    const warn = (id: string, version: number, error: TransportError) => {
+      if (warned.get(id) === version) return Effect.void
+      warned.set(id, version)
+      return Effect.logWarning(`Session ${id} is left out: ${error.message}`)
+    }
 
     const list = Effect.fn("Sessions.list")(function* (filter: Filter = {}) {
       const heads = yield* journal.heads("session/")
-      const read = Effect.fnUntraced(
-        function* (id: string) {
-          return Option.some(yield* get(id))
+      const sessions = yield* Effect.forEach(
+        heads,
+        ({ key, version }) => {
+          const id = idOf(key)
+          if (!isSessionId(id)) return Effect.succeedNone
+          const seen = shelf.get(id)
+          const session = seen.version() === version ? seen.current() : undefined
+          if (session !== undefined) return Effect.succeedSome(session)
+          return Effect.asSome(read(id)).pipe(
+            Effect.catchTag("SessionNotFound", () => Effect.succeedNone),
+            Effect.catchTag("TransportError", (error) =>
+              isTransient(error) ? Effect.fail(error) : Effect.as(warn(id, version, error), Option.none())
+            )
+          )
         },
-        Effect.catchTag("SessionNotFound", () => Effect.succeedNone),
-        Effect.catchTag("TransportError", (error) =>
-          error.reason === "corrupt" ? Effect.as(Effect.logWarning(error.message), Option.none()) : Effect.fail(error)
-        )
+        { concurrency: 16 }
       )
-      const sessions = yield* Effect.forEach(heads, (head) => read(head.key.slice("session/".length)), {
-        concurrency: 16
-      })
-      return sessions
-        .filter(Option.isSome)
-        .map((session) => session.value)
-        .filter(
-          (session) =>
-            (filter.status === undefined || session.status === filter.status) &&
-            (filter.role === undefined || session.role === filter.role.toUpperCase()) &&
-            (filter.orchestrator === undefined || session.orchestrator === filter.orchestrator) &&
-            (filter.parentId === undefined || session.parent_id === filter.parentId)
-        )
-        .sort((a, b) => (a.created_at < b.created_at ? 1 : -1))
+      return sessions.flatMap(Option.toArray).filter(matching(filter)).sort(newestFirst)
+    })
+
+    /** Looks no further than the first record, so that a damaged session can still be shown. */
+    const existing = Effect.fnUntraced(function* (input: string) {
+      const id = yield* known(input)
+      const first = yield* Stream.runHead(orDie(journal.read(keyOf(id))))
+      return Option.isSome(first) ? id : yield* new SessionNotFound({ session_id: id })
     })
 
     return Sessions.of({
-      create,
-      get,
+      create: Effect.fn("Sessions.create")((options: CreateOptions) =>
+        options.id === undefined
+          ? Effect.retry(createOnce(options), { times: 100, while: (error) => error._tag === "SessionExists" })
+          : createOnce(options)
+      ),
+      get: (id) => Effect.flatMap(known(id), read),
       open,
       list,
-      history: (id) =>
-        Stream.unwrap(Effect.map(get(id), (session) => orDie(journal.read(`session/${session.session_id}`)))),
-      changes: (id = "") =>
-        Stream.map(journal.watch(`session/${id}`), (head) =>
-          SessionId.SessionId.make(head.key.slice("session/".length))
+      history: (id) => Stream.unwrap(Effect.map(existing(id), (id) => orDie(journal.read(keyOf(id))))),
+      changes: (id) =>
+        Stream.map(journal.watch(keyOf(id ?? "")), (head) => idOf(head.key)).pipe(
+          Stream.filter(isSessionId),
+          Stream.filter((changed) => id === undefined || changed === id)
         ),
       checkpoint: Effect.fn("Sessions.checkpoint")(function* (id, { details = "", milestone, phase }, run) {
         const session = yield* open(id)
         return yield* session
           .update((current, at) => {
             const record = { type: "checkpoint" as const, at, run: run ?? current.run, phase, milestone, details }
-            const stale = run !== undefined && run < current.run
-            return Effect.succeed([stale ? { type: "late" as const, at, run, record } : record])
+            return Effect.succeed([
+              record.run === current.run ? record : { type: "late" as const, at, run: record.run, record }
+            ])
           })
           .pipe(Effect.catchTag("IllegalTransition", Effect.die))
       }),
@@ -290,15 +298,88 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       }),
       logs: (id) =>
         Stream.unwrap(
-          Effect.map(get(id), (session) =>
-            orDie(journal.read(`log/${session.session_id}`)).pipe(
-              Stream.mapEffect((entry) => Effect.orDie(decodeLogChunk(entry.record)))
+          Effect.map(existing(id), (id) =>
+            orDie(journal.read(`log/${id}`)).pipe(
+              Stream.mapEffect(({ record, version }) =>
+                Effect.mapError(
+                  decodeLogChunk(record),
+                  ({ message }) =>
+                    new TransportError({
+                      operation: "Journal.read",
+                      reason: "corrupt",
+                      detail: `journal "log/${id}", version ${version}: ${message}`
+                    })
+                )
+              )
             )
           )
         )
     })
   })
 )
+
+const keyOf = (id: string) => `session/${id}`
+const idOf = (key: string) => key.slice("session/".length)
+
+/** How many characters of sessions are kept in memory, so that reading them again costs only what is new. */
+const shelfLimit = 64 * 1024 * 1024
+
+/** About how many characters a session takes. Its large parts are measured once. */
+const weightOf = (session: Session.Session, sizes: WeakMap<object, number>) => {
+  const sizeOf = (part: Schema.Json | undefined) => {
+    if (typeof part !== "object" || part === null) return typeof part === "string" ? part.length : 0
+    const size = sizes.get(part) ?? JSON.stringify(part).length
+    sizes.set(part, size)
+    return size
+  }
+  const { checkpoints, metadata, prompt, result, runs, synthesis, wakes } = session
+  const parts = [prompt, metadata, result, synthesis].reduce<number>((sum, part) => sum + sizeOf(part), 0)
+  return 1000 + 1000 * (checkpoints.length + wakes.length + runs.length) + parts
+}
+
+/** The first record of a session, checked. */
+const createdOf = Effect.fnUntraced(function* (options: CreateOptions) {
+  const { inputs = {}, limits, metadata = {}, name, orchestrator = "main", parentId, prompt = "", taskType } = options
+  const role = yield* Role.parse(options.role)
+  const id = options.id === undefined ? yield* SessionId.make(role, taskType) : yield* SessionId.parse(options.id)
+  if (!isSlug(orchestrator)) {
+    return yield* new InvalidField({ field: "orchestrator", detail: "use lower-case words joined by hyphens" })
+  }
+  if (!/\S/.test(taskType)) return yield* new InvalidField({ field: "task_type", detail: "it is empty" })
+  const parent = parentId === undefined ? undefined : yield* SessionId.parse(parentId)
+  const created: typeof Session.Created.Type = {
+    type: "created",
+    at: yield* nowText,
+    run: 0,
+    session_id: id,
+    role,
+    task_type: taskType,
+    prompt,
+    metadata,
+    orchestrator,
+    runner: options.runner ?? { type: "external" },
+    limits: { ...Agent.defaultLimits, ...limits },
+    inputs,
+    ...(name === undefined ? {} : { name }),
+    ...(parent === undefined ? {} : { parent_id: parent }),
+    ...(options.synthesis === undefined ? {} : { synthesis: options.synthesis })
+  }
+  return yield* decodeCreated(created).pipe(
+    Effect.mapError((error) => {
+      const { message, path } = firstIssue(error)
+      return new InvalidField({ field: path.slice(1).replaceAll("/", "."), detail: message })
+    })
+  )
+})
+
+const matching = (filter: Filter) => (session: Session.Session) =>
+  (filter.status === undefined || session.status === filter.status) &&
+  (filter.role === undefined || session.role === filter.role.toUpperCase()) &&
+  (filter.orchestrator === undefined || session.orchestrator === filter.orchestrator) &&
+  (filter.parentId === undefined || session.parent_id === filter.parentId)
+
+const newestFirst = (a: Session.Session, b: Session.Session) =>
+  a.created_at === b.created_at ? (a.session_id < b.session_id ? -1 : 1) : a.created_at < b.created_at ? 1 : -1
 
 /**
  * Makes a wake of a session's run, with its id chosen.
@@ -333,6 +414,9 @@ export const makeWake = Effect.fnUntraced(function* (
 export const nowText: Effect.Effect<string> = Effect.map(DateTime.now, DateTime.formatIso)
 
 const RecordJson: Schema.Codec<Session.Record, Schema.Json> = Schema.toCodecJson(Session.Record)
+const decodeCreated = Schema.decodeUnknownEffect(Session.Created)
+const isSlug = Schema.is(Slug)
+const isSessionId = Schema.is(SessionId.SessionId)
 const decodeLogChunk = Schema.decodeUnknownEffect(LogChunk)
 const encodeLogChunk = Schema.encodeSync(LogChunk)
 

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
+import { utf8ToBytes } from "@noble/hashes/utils.js"
 import { Clock, Effect, Random, Schema } from "effect"
-import { Problem, Usage } from "./Agent.ts"
+import { Probability, Problem, Usage } from "./Agent.ts"
 import { base32 } from "./internal/base32.ts"
 import { Role } from "./Role.ts"
 import { SessionId } from "./SessionId.ts"
@@ -55,17 +56,20 @@ const fields = Schema.Struct({
   status: Status,
   timestamp: Timestamp,
   deliverables: Schema.optionalKey(
-    Schema.Struct({
-      files: Schema.optionalKey(Schema.Array(Schema.String)),
-      handoff_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
-      handoff_file: Schema.optionalKey(Schema.NullOr(Schema.String))
-    })
+    Schema.StructWithRest(
+      Schema.Struct({
+        files: Schema.optionalKey(Schema.Array(Schema.String)),
+        handoff_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
+        handoff_file: Schema.optionalKey(Schema.NullOr(Schema.String))
+      }),
+      [Schema.Record(Schema.String, Schema.Json)]
+    )
   ),
   summary: Schema.optionalKey(Schema.String),
   next_role: Schema.optionalKey(Schema.NullOr(Schema.String)),
   run: Schema.optionalKey(Schema.Natural),
   priority: Schema.optionalKey(Priority),
-  confidence: Schema.optionalKey(Schema.Finite),
+  confidence: Schema.optionalKey(Probability),
   usage: Schema.optionalKey(Usage),
   error: Schema.optionalKey(Problem)
 })
@@ -101,6 +105,22 @@ export type Details = Partial<
  * @since 0.1.0
  */
 export const maxBytes = 256 * 1024
+
+/**
+ * How much of a text goes into the summary of a wake that a worker makes, in characters; the whole is in the session.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const maxSummary = 4000
+
+/**
+ * How large a wake is, in bytes of JSON.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bytesOf = (wake: Wake): number => utf8ToBytes(JSON.stringify(wake)).length
 
 /**
  * Whether a wake ends its run.

@@ -3,16 +3,19 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, type Duration, Effect, Exit, HashMap, HashSet, Layer, Schema } from "effect"
+import { Context, DateTime, type Duration, Effect, HashMap, HashSet, Layer, Option, Schema } from "effect"
 import * as Inbox from "./Inbox.ts"
 import { Journal } from "./Journal.ts"
-import { Queue, Rejected } from "./Queue.ts"
+import { Queue } from "./Queue.ts"
 import type * as QueueLog from "./QueueLog.ts"
 import { nowText, Sessions } from "./Sessions.ts"
-import { TransportError } from "./TransportError.ts"
+import type { TransportError } from "./TransportError.ts"
 import * as Wake from "./Wake.ts"
+import * as Handling from "./internal/handling.ts"
+import * as Ledger from "./internal/ledger.ts"
 import { own } from "./internal/own.ts"
 import * as Replica from "./internal/Replica.ts"
+import * as Shelf from "./internal/Shelf.ts"
 
 /**
  * No session has sent a wake of that id.
@@ -100,7 +103,8 @@ export class Wakes extends Context.Service<
     /**
      * Waits for a wake and handles it, with those of the same session that came before it and are still unacknowledged,
      * oldest first. Each is acknowledged once its handler has succeeded; a failure delivers it again later, and after the
-     * last attempt it is a dead letter. A wake can come twice, with the same id. Answers those that it acknowledged.
+     * last attempt it is a dead letter; the later ones then begin with all of their attempts. A failure of the transport
+     * is no attempt. A wake can come twice, with the same id. Answers those that it acknowledged.
      */
     readonly handle: <E, R>(
       orchestrator: string,
@@ -131,15 +135,20 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     const queue = yield* Queue
     const sessions = yield* Sessions
 
-    const inboxes = new Map<string, Replica.Replica<Inbox.Inbox, Inbox.Record, never>>()
+    const shelf = Shelf.make(shelfLimit, (orchestrator) =>
+      Replica.make<Inbox.Inbox, Inbox.Record, Inbox.Record, never>({
+        journal,
+        key: `inbox/${orchestrator}`,
+        record: Inbox.Record,
+        initial: Inbox.empty,
+        apply: Inbox.apply
+      })
+    )
     const inbox = (orchestrator: string) => {
-      let replica = inboxes.get(orchestrator)
-      if (replica === undefined) {
-        const key = `inbox/${orchestrator}`
-        replica = Replica.make({ journal, key, record: Inbox.Record, initial: Inbox.empty, apply: Inbox.apply })
-        inboxes.set(orchestrator, replica)
-      }
-      return replica
+      const { refresh, update } = shelf.get(orchestrator)
+      const weigh = (state: Inbox.Inbox) =>
+        Effect.sync(() => shelf.weigh(orchestrator, 1 + HashSet.size(state.acknowledged)))
+      return { refresh: Effect.tap(refresh, weigh), update }
     }
 
     const relay = Effect.fnUntraced(function* (orchestrator: string, wake: Wake.Wake, revive = false) {
@@ -161,78 +170,63 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
           : Effect.map(nowText, (at) => [{ type: "dead" as const, at, wake_id: wakeId, reason, original }])
       )
 
-    const orchestrators = Effect.fnUntraced(function* (only: string | undefined) {
+    /** By orchestrator, what sessions have committed for it: the oldest session first, in the order of its journal. */
+    const committed = Effect.fnUntraced(function* (only: string | undefined) {
+      const found = new Map<string, Array<Wake.Wake>>(only === undefined ? [] : [[only, []]])
+      for (const { orchestrator, wakes } of (yield* sessions.list({ orchestrator: only })).toReversed()) {
+        const all = found.get(orchestrator) ?? []
+        all.push(...wakes)
+        found.set(orchestrator, all)
+      }
+      return found
+    })
+
+    /** Those of whom an inbox or a queue is left, whether or not they have sessions. */
+    const known = Effect.fnUntraced(function* (only: string | undefined) {
       if (only !== undefined) return [only]
-      const names = new Set([
-        ...(yield* sessions.list()).map((session) => session.orchestrator),
-        ...(yield* journal.heads("inbox/")).map((head) => head.key.slice("inbox/".length))
-      ])
-      return [...names].sort()
+      const inboxes = (yield* journal.heads("inbox/")).map((head) => head.key.slice("inbox/".length))
+      const queues = (yield* queue.names("wake/")).map((name) => name.slice("wake/".length))
+      return [...new Set([...inboxes, ...queues])].sort()
     })
 
-    /** Every wake that sessions have committed for an orchestrator, oldest session first, in the order of their journals. */
-    const committed = Effect.fnUntraced(function* (orchestrator: string) {
-      const owned = yield* sessions.list({ orchestrator })
-      return owned.toReversed().flatMap((session) => session.wakes)
-    })
-
-    const pendingOf = Effect.fnUntraced(function* (orchestrator: string) {
-      const state = yield* inbox(orchestrator).refresh
-      const open = (yield* committed(orchestrator)).filter((wake) => !Inbox.isSettled(state, wake.wake_id))
-      const queued = new Map((yield* own(queue.inspect(queueOf(orchestrator)))).map((item) => [item.id, item]))
-      return open.map((wake): Pending => {
-        const item = queued.get(wake.wake_id)
-        const state = item === undefined || !isWaiting(item.state) ? "unrelayed" : item.state
-        return { wake, orchestrator, attempt: item?.attempt ?? 0, state }
-      })
-    })
-
-    const reconcile = Effect.fn("Wakes.reconcile")(function* (only?: string) {
-      let relayed = 0
-      for (const orchestrator of yield* orchestrators(only)) {
-        for (const { state, wake } of yield* pendingOf(orchestrator)) {
-          if (state !== "unrelayed") continue
-          yield* relay(orchestrator, wake, true)
-          relayed += 1
+    // The inbox is read last: what is committed and not settled there is pending, whatever happened meanwhile.
+    const pending = Effect.fn("Wakes.pending")(function* (only?: string) {
+      const found: Array<Pending> = []
+      for (const [orchestrator, wakes] of yield* committed(only)) {
+        const queued = new Map((yield* own(queue.inspect(queueOf(orchestrator)))).map((item) => [item.id, item]))
+        const state = yield* inbox(orchestrator).refresh
+        for (const wake of wakes) {
+          if (Inbox.isSettled(state, wake.wake_id)) continue
+          const item = queued.get(wake.wake_id)
+          found.push({ wake, orchestrator, attempt: item?.attempt ?? 0, state: stateOf(item?.state) })
         }
       }
-      return relayed
+      return oldestFirst(found)
     })
 
-    const handle = Effect.fnUntraced(function* <E, R>(
-      orchestrator: string,
-      handler: (wake: Wake.Wake, attempt: number) => Effect.Effect<void, E, R>,
-      { maxAttempts = 5, retryDelay }: HandleOptions = {}
-    ) {
-      const delivery = yield* own(queue.take(queueOf(orchestrator), { maxAttempts, retryDelay }))
-      const dead = (reason: string) =>
-        Effect.andThen(bury(orchestrator, delivery.id, reason, delivery.payload), new Rejected({ reason }))
-      const wake = yield* decodeWake(delivery.payload).pipe(
-        Effect.catchTag("SchemaError", (error) => dead(`it is not a wake message: ${error.message}`))
-      )
-      const session = yield* sessions
-        .get(wake.session_id)
-        .pipe(Effect.catchTag("SessionNotFound", (error) => dead(error.message)))
-      const position = session.wakes.findIndex((known) => known.wake_id === wake.wake_id)
-      if (position < 0) return yield* dead(`session ${wake.session_id} never sent it`)
-      const state = yield* inbox(orchestrator).refresh
-      const handled: Array<Wake.Wake> = []
-      for (const due of session.wakes.slice(0, position + 1)) {
-        if (Inbox.isSettled(state, due.wake_id)) continue
-        const exit = yield* Effect.exit(handler(due, delivery.attempt))
-        if (Exit.isFailure(exit)) {
-          if (Cause.hasInterruptsOnly(exit.cause) || delivery.attempt < maxAttempts) {
-            return yield* Effect.failCause(exit.cause)
-          }
-          const why = messageOf(Cause.squash(exit.cause))
-          return yield* dead(`its handler failed ${delivery.attempt} times, at last with: ${why}`)
-        }
-        yield* acknowledge(orchestrator, due.wake_id)
-        if (due.wake_id !== wake.wake_id)
-          yield* own(queue.settle(queueOf(orchestrator), due.wake_id, { type: "completed" }))
-        handled.push(due)
+    // The inbox and the queue are read first: what they know must then be committed.
+    const audit = Effect.fn("Wakes.audit")(function* (only?: string) {
+      const before = new Map<string, Pick<Ledger.Sources, "inbox" | "queued">>()
+      for (const orchestrator of yield* known(only)) {
+        const state = yield* inbox(orchestrator).refresh
+        const queued = (yield* own(queue.inspect(queueOf(orchestrator)))).map((item) => item.id)
+        before.set(orchestrator, { inbox: state, queued })
       }
-      return handled
+      const wakes = yield* committed(only)
+      const parts: Array<Audit> = []
+      for (const orchestrator of new Set([...before.keys(), ...wakes.keys()])) {
+        const sources = before.get(orchestrator) ?? { inbox: Inbox.empty, queued: [] }
+        const of = wakes.get(orchestrator) ?? []
+        const lost = yield* Effect.filter(of, ({ wake_id }) =>
+          Inbox.isSettled(sources.inbox, wake_id)
+            ? Effect.succeed(false)
+            : Effect.map(own(queue.stateOf(queueOf(orchestrator), wake_id)), isSettledInQueue)
+        )
+        const state = lost.length === 0 ? sources.inbox : yield* inbox(orchestrator).refresh
+        const missing = lost.map((wake) => wake.wake_id).filter((id) => !Inbox.isSettled(state, id))
+        parts.push(Ledger.count({ ...sources, committed: of, missing }))
+      }
+      return Ledger.total(parts)
     })
 
     const find = Effect.fnUntraced(function* (wakeId: string) {
@@ -245,15 +239,24 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
 
     return Wakes.of({
       relay: (orchestrator, wake) => relay(orchestrator, wake),
-      reconcile,
-      handle: (orchestrator, handler, options) =>
-        Effect.scoped(handle(orchestrator, handler, options)).pipe(
-          Effect.catch((error) =>
-            error instanceof TransportError
-              ? Effect.fail(error)
-              : Effect.as(Effect.logWarning(`A wake of "${orchestrator}" was not handled: ${messageOf(error)}`), [])
-          )
-        ),
+      reconcile: Effect.fn("Wakes.reconcile")(function* (only) {
+        const unrelayed = (yield* pending(only)).filter(({ state }) => state === "unrelayed")
+        yield* Effect.forEach(unrelayed, ({ orchestrator, wake }) => relay(orchestrator, wake, true), { discard: true })
+        return unrelayed.length
+      }),
+      handle: (orchestrator, handler, options) => {
+        const { refresh } = inbox(orchestrator)
+        const desk: Handling.Desk = {
+          orchestrator,
+          name: queueOf(orchestrator),
+          queue,
+          sessions,
+          inbox: refresh,
+          acknowledge: (id) => acknowledge(orchestrator, id),
+          bury: (id, reason, original) => bury(orchestrator, id, reason, original)
+        }
+        return Handling.handle(desk, handler, options)
+      },
       isSettled: (orchestrator, wakeId) =>
         Effect.map(inbox(orchestrator).refresh, (state) => Inbox.isSettled(state, wakeId)),
       acknowledge: Effect.fn("Wakes.acknowledge")(function* (wakeId) {
@@ -261,109 +264,55 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
         yield* acknowledge(session.orchestrator, wakeId)
         yield* own(queue.settle(queueOf(session.orchestrator), wakeId, { type: "completed" }))
       }),
-      pending: Effect.fn("Wakes.pending")(function* (only) {
-        const lists = yield* Effect.forEach(yield* orchestrators(only), pendingOf)
-        return lists.flat().sort((a, b) => (a.wake.timestamp < b.wake.timestamp ? -1 : 1))
-      }),
+      pending,
       dead: Effect.fn("Wakes.dead")(function* (only) {
-        const lists = yield* Effect.forEach(yield* orchestrators(only), (orchestrator) =>
-          Effect.map(inbox(orchestrator).refresh, (state) =>
-            [...HashMap.values(state.dead)].map(({ at, original, reason, wake_id }) => ({
-              wake_id,
-              orchestrator,
-              reason,
-              at,
-              original
-            }))
+        const lists = yield* Effect.forEach(yield* known(only), (orchestrator) =>
+          Effect.map(inbox(orchestrator).refresh, ({ dead }) =>
+            [...HashMap.values(dead)].map(({ at, original, reason, wake_id }): Dead => {
+              return { wake_id, orchestrator, reason, at, original }
+            })
           )
         )
-        return lists.flat().sort((a, b) => (a.at < b.at ? -1 : 1))
+        return lists.flat().sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? -1 : 1))
       }),
       requeue: Effect.fn("Wakes.requeue")(function* (wakeId) {
         const { session, wake } = yield* find(wakeId)
-        yield* inbox(session.orchestrator).refresh
-        yield* inbox(session.orchestrator).update((state) =>
+        const { refresh, update } = inbox(session.orchestrator)
+        yield* refresh
+        yield* update((state) =>
           HashMap.has(state.dead, wakeId)
             ? Effect.map(nowText, (at) => [{ type: "requeued" as const, at, wake_id: wakeId }])
             : Effect.fail(new WakeNotFound({ wake_id: wakeId }))
         )
         yield* relay(session.orchestrator, wake, true)
       }),
-      audit: Effect.fn("Wakes.audit")(function* (only) {
-        const parts = yield* Effect.forEach(
-          yield* orchestrators(only),
-          Effect.fnUntraced(function* (orchestrator) {
-            const wakes = yield* committed(orchestrator)
-            const state = yield* inbox(orchestrator).refresh
-            const queued = yield* own(queue.inspect(queueOf(orchestrator)))
-            const pending = wakes.filter((wake) => !Inbox.isSettled(state, wake.wake_id))
-            const settled = yield* Effect.filter(pending, (wake) =>
-              Effect.map(own(queue.stateOf(queueOf(orchestrator), wake.wake_id)), isSettledInQueue)
-            )
-            return count(
-              wakes,
-              state,
-              queued.map((item) => item.id),
-              settled.map((wake) => wake.wake_id)
-            )
-          })
-        )
-        return total(parts)
-      })
+      audit
     })
   })
 )
 
 const queueOf = (orchestrator: string) => `wake/${orchestrator}`
 
-const isWaiting = (state: QueueLog.State) => state === "ready" || state === "in_flight" || state === "delayed"
+/** How many acknowledgements of inboxes are kept in memory, so that reading them again costs only what is new. */
+const shelfLimit = 1_000_000
+
+const stateOf = (state: QueueLog.State | undefined): Pending["state"] =>
+  state === "ready" || state === "in_flight" || state === "delayed" ? state : "unrelayed"
 const isSettledInQueue = (state: QueueLog.State | undefined) => state === "completed" || state === "dead"
 
-/** Adds up what the three sources say of one orchestrator. */
-const count = (
-  wakes: ReadonlyArray<Wake.Wake>,
-  inbox: Inbox.Inbox,
-  queued: ReadonlyArray<string>,
-  missing: ReadonlyArray<string>
-): Audit => {
-  const ids = new Set(wakes.map((wake) => wake.wake_id))
-  const seen = new Set<string>()
-  const twice = wakes.flatMap(({ wake_id }) => (seen.size === seen.add(wake_id).size ? [wake_id] : []))
-  const acknowledged = [...inbox.acknowledged]
-  const dead = [...HashMap.keys(inbox.dead)]
-  const unknown = [...new Set([...acknowledged, ...dead, ...queued])].filter((id) => !ids.has(id))
-  const pending = [...ids].filter((id) => !Inbox.isSettled(inbox, id)).length
-  const repeated = [...new Set([...twice, ...inbox.repeated])]
-  return {
-    committed: ids.size,
-    acknowledged: acknowledged.length,
-    pending,
-    dead: dead.length,
-    balanced:
-      ids.size === acknowledged.length + pending + dead.length &&
-      missing.length + unknown.length + repeated.length === 0,
-    missing,
-    unknown,
-    repeated
-  }
+/** By the time that each was sent; those of one session in the order of its journal, whatever its clock did. */
+const oldestFirst = (pending: ReadonlyArray<Pending>): ReadonlyArray<Pending> => {
+  const latest = new Map<string, number>()
+  return pending
+    .map((item) => {
+      const { session_id, timestamp } = item.wake
+      const sent = Option.match(DateTime.make(timestamp), { onNone: () => 0, onSome: DateTime.toEpochMillis })
+      const at = Math.max(sent, latest.get(session_id) ?? 0)
+      latest.set(session_id, at)
+      return { item, at }
+    })
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
 }
 
-const total = (parts: ReadonlyArray<Audit>): Audit =>
-  parts.reduce(
-    (sum, part) => ({
-      committed: sum.committed + part.committed,
-      acknowledged: sum.acknowledged + part.acknowledged,
-      pending: sum.pending + part.pending,
-      dead: sum.dead + part.dead,
-      balanced: sum.balanced && part.balanced,
-      missing: [...sum.missing, ...part.missing],
-      unknown: [...sum.unknown, ...part.unknown],
-      repeated: [...sum.repeated, ...part.repeated]
-    }),
-    { committed: 0, acknowledged: 0, pending: 0, dead: 0, balanced: true, missing: [], unknown: [], repeated: [] }
-  )
-
 const encodeWake = Schema.encodeSync(Wake.Wake)
-const decodeWake = Schema.decodeUnknownEffect(Wake.Wake)
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -3,16 +3,19 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Random, Schema, Stream } from "effect"
-import * as Agent from "./Agent.ts"
-import { AgentRunner, type Event, RunFailed } from "./AgentRunner.ts"
-import { type Delivery, Queue } from "./Queue.ts"
+import { Duration, Effect, Random, Schedule, Schema, Stream } from "effect"
+import type * as Agent from "./Agent.ts"
+import { AgentRunner, type Assignment, type Event, RunFailed } from "./AgentRunner.ts"
+import * as Outbox from "./Outbox.ts"
+import { type Delivery, Queue, Rejected } from "./Queue.ts"
 import * as Session from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
-import { makeWake, type Open, Sessions } from "./Sessions.ts"
-import type * as Wake from "./Wake.ts"
-import { Wakes } from "./Wakes.ts"
+import { type Open, Sessions } from "./Sessions.ts"
+import { TransportError } from "./TransportError.ts"
+import { failureOf } from "./internal/failure.ts"
 import { own } from "./internal/own.ts"
+import { isTransient, patiently } from "./internal/patience.ts"
+import { endingWake, findingWake } from "./internal/runWake.ts"
 
 /**
  * @category models
@@ -24,7 +27,7 @@ export interface Options {
   /** Where this is, for the record. */
   readonly host?: string | undefined
   readonly pid?: number | undefined
-  /** Sees every record that this worker commits, after it is durable. */
+  /** Sees every record that this worker commits, after it is durable. What goes wrong in it harms no run. */
   readonly observe?: ((session: Session.Session, record: Session.Record) => Effect.Effect<void>) | undefined
 }
 
@@ -67,7 +70,17 @@ export const dispatch = Effect.fn("Worker.dispatch")(function* (session: Session
 export const queueOf = (orchestrator: string): string => `dispatch/${orchestrator}`
 
 /**
- * Takes one run and executes it to its end. Interrupting it suspends the session, ready to be resumed.
+ * Whether a session still has to be run by a worker.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isDue = ({ runner, status }: Session.Session): boolean =>
+  !Session.isEnded(status) && status !== "blocked" && runner.type !== "external"
+
+/**
+ * Takes one run and executes it to its end. Interrupting it suspends the session, ready to be resumed. It outlasts a
+ * transport that is away for up to a minute.
  *
  * @category constructors
  * @since 0.1.0
@@ -79,127 +92,137 @@ export const takeOne = Effect.fn("Worker.takeOne")(
     // How often an attempt may fail is up to the session; a run whose worker died is always taken over.
     const take = { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: backOff(yield* Random.next) }
     const delivery = yield* own(queue.take(queueOf(options.orchestrator), take))
-    const { session_id } = yield* Effect.orDie(decodeDispatch(delivery.payload))
-    const session = yield* sessions.open(session_id)
-    const { runner, status } = yield* session.refresh
-    if (Session.isEnded(status) || status === "blocked" || runner.type === "external") return
+    const { session_id } = yield* Effect.mapError(decodeDispatch(delivery.payload), reject)
+    const open = sessions.open(session_id, { patient: true })
+    const session = yield* Effect.mapError(open, (error) =>
+      error._tag === "SessionNotFound" || isTransient(error) ? error : reject(error)
+    )
     yield* execute(options, delivery, session)
   },
+  // Nothing has to be run of a session that was deleted.
+  Effect.catchTag("SessionNotFound", (error) => Effect.logInfo(error.message)),
   Effect.scoped,
   Effect.catchTag("TryAgain", () => Effect.void),
   Effect.catchTag("Fenced", (error) => Effect.logInfo(error.message)),
-  Effect.catchTag("SessionNotFound", (error) => Effect.logWarning(error.message))
+  Effect.catchTag("Rejected", (error) => Effect.logWarning(`A run cannot be dispatched: ${error.message}`))
 )
 
 const execute = Effect.fnUntraced(function* (options: Options, delivery: Delivery, session: Open) {
   const sessions = yield* Sessions
-  const wakes = yield* Wakes
   const runner = yield* AgentRunner
   const { host, observe = () => Effect.void, pid } = options
+  const tell = (session: Session.Session, record: Session.Record) =>
+    Effect.catchCause(observe(session, record), (cause) => Effect.logWarning("An observer of the worker failed", cause))
 
-  const begun = yield* session.update((current, at) =>
-    Effect.succeed([
-      {
-        type: "started" as const,
-        at,
-        run: current.run + 1,
-        worker: {
-          kind: "local" as const,
-          ...(host === undefined ? {} : { host }),
-          ...(pid === undefined ? {} : { pid })
-        }
-      }
-    ])
-  )
+  const worker = {
+    kind: "local" as const,
+    ...(host === undefined ? {} : { host }),
+    ...(pid === undefined ? {} : { pid })
+  }
+  let started: Session.Record | undefined
+  const begun = yield* session.update((current, at) => {
+    started = isDue(current) ? { type: "started", at, run: current.run + 1, worker } : undefined
+    return Effect.succeed(started === undefined ? [] : [started])
+  })
+  if (started === undefined) return
   const { run, session_id } = begun
-  yield* observe(begun, { type: "started", at: begun.updated_at, run, worker: { kind: "local" } })
+  const fenced = new Fenced({ session_id, run })
+  const isOurs = (current: Session.Session) => current.run === run && current.status === "running"
 
-  /** Appends while the run is still ours. */
-  const commit = Effect.fnUntraced(function* <E>(
-    decide: (current: Session.Session, at: string) => Effect.Effect<Session.Record, E>
+  /** Appends while the run is still ours, and answers what it has appended. */
+  const commit = Effect.fnUntraced(function* <R extends Session.Record, E>(
+    decide: (current: Session.Session, at: string) => Effect.Effect<R, E>
   ) {
-    let written: Session.Record | undefined
+    let written: R | undefined
     const after = yield* session.update(
       Effect.fnUntraced(function* (current, at) {
-        if (current.run !== run || current.status !== "running") return yield* new Fenced({ session_id, run })
-        written = yield* decide(current, at)
-        return [written]
+        if (!isOurs(current)) return yield* fenced
+        const record = yield* decide(current, at)
+        written = record
+        return [record]
       })
     )
-    if (written !== undefined) yield* observe(after, written)
-    return { after, written }
+    if (written === undefined) return yield* fenced
+    yield* tell(after, written)
+    return written
   })
 
-  const record = (event: Exclude<Event, { type: "result" }>) => {
-    switch (event.type) {
-      case "log":
-        return sessions.log(session_id, run, event.text)
-      case "finding":
-        return Effect.flatMap(
-          commit((current, at) => {
-            const { priority, summary } = event
-            const details = { summary, ...(priority === undefined ? {} : { priority }) }
-            return Effect.map(makeWake(current, "finding", details), (wake) => ({
-              type: "finding" as const,
-              at,
-              run,
-              wake
-            }))
-          }),
-          ({ written }) => (written?.type === "finding" ? wakes.relay(begun.orchestrator, written.wake) : Effect.void)
-        )
-      default:
-        return commit((_, at) => Effect.succeed({ ...event, at, run }))
+  let events = 0
+  let logged = 0
+  const record = Effect.fnUntraced(function* (event: Exclude<Event, { type: "result" }>) {
+    if (event.type === "log") {
+      const text = event.text.slice(0, maxLog - logged)
+      logged += text.length
+      // A run does not end because nobody can be told what it said on the side.
+      return yield* text === "" ? Effect.void : Effect.ignore(sessions.log(session_id, run, text), { log: true })
     }
-  }
+    if (event.type === "turn") return yield* commit((_, at) => Effect.succeed({ ...event, at, run }))
+    if (++events > maxEvents) return yield* tooMuch(`more than ${maxEvents} checkpoints and findings`)
+    if (event.type === "checkpoint") return yield* commit((_, at) => Effect.succeed({ ...event, at, run }))
+    const { wake } = yield* commit((current, at) =>
+      Effect.map(findingWake(current, event), (wake) => ({ type: "finding" as const, at, run, wake }))
+    )
+    yield* Outbox.relay(begun.orchestrator, wake)
+  })
 
   /** State, result and wake in one record; then the wake is offered. */
-  const end = (status: "complete" | "blocked" | "failed", result?: Agent.Result, error?: Agent.Problem) =>
-    Effect.flatMap(
-      commit((current, at) =>
-        Effect.map(makeWake(current, status, wakeDetails(current, result, error)), (wake) => ({
-          type: "ended" as const,
-          at,
-          run,
-          status,
-          wake,
-          ...(result === undefined ? {} : { result }),
-          ...(error === undefined ? {} : { error })
-        }))
-      ),
-      ({ written }) => (written?.type === "ended" ? wakes.relay(begun.orchestrator, written.wake) : Effect.void)
+  const end = Effect.fnUntraced(function* (
+    status: "complete" | "blocked" | "failed",
+    result?: Agent.Result,
+    error?: Agent.Problem
+  ) {
+    const { wake } = yield* commit((current, at) =>
+      Effect.map(endingWake(current, status, result, error), (wake) => ({
+        type: "ended" as const,
+        at,
+        run,
+        status,
+        wake,
+        ...(wake.usage === undefined ? {} : { usage: wake.usage }),
+        ...(result === undefined ? {} : { result }),
+        ...(error === undefined ? {} : { error })
+      }))
     )
+    yield* Outbox.relay(begun.orchestrator, wake)
+  })
 
   const attempt = Effect.gen(function* () {
     let result: Agent.Result | undefined
-    const assignment = { session: begun, attempt: begun.failures + 1, inputs: yield* inputsOf(begun) }
-    yield* Stream.runForEach(runner.execute(assignment), (event) => {
+    const assignment = { session: begun, attempt: begun.failures + 1, inputs: yield* patiently(inputsOf(begun)) }
+    yield* Stream.runForEach(eventsOf(runner, assignment), (event) => {
       if (event.type !== "result") return record(event)
       result = event.result
       return Effect.void
     })
     return result ?? (yield* nothingHandedIn)
   }).pipe(
-    Effect.timeoutOrElse({ duration: begun.limits.timeout, orElse: () => Effect.fail(tookTooLong(begun.limits)) })
+    Effect.catchIf(isTooLarge, ({ detail }) => tooMuch(`something too large to be kept: ${detail}`)),
+    Effect.timeoutOrElse({ duration: begun.limits.timeout, orElse: () => Effect.fail(tookTooLong(begun.limits)) }),
+    Effect.flatMap((result) =>
+      Effect.catchIf(end("complete", result), isTooLarge, ({ detail }) =>
+        tooMuch(`a result too large to be kept: ${detail}`)
+      )
+    )
   )
 
   const fail = Effect.fnUntraced(function* ({ code, detail, retryable, status }: RunFailed) {
-    const error = { code, message: detail }
+    const error = { code, message: detail.slice(0, maxDetail) }
     if (status === "blocked") return yield* end("blocked", undefined, error)
     if (!retryable || begun.failures >= begun.limits.retries) return yield* end("failed", undefined, error)
     yield* commit((_, at) => Effect.succeed({ type: "attempt_failed", at, run, error }))
     return yield* new TryAgain()
   })
 
-  const takenOver = Effect.gen(function* () {
-    const changes = Stream.filter(sessions.changes(session_id), (id) => id === session_id)
-    return yield* Stream.runForEach(changes, () =>
-      Effect.flatMap(session.refresh, (current) =>
-        current.run > run || current.status === "cancelled" ? new Fenced({ session_id, run }) : Effect.void
-      )
-    )
-  })
-  const lost = Effect.andThen(delivery.lost, Effect.fail(new Fenced({ session_id, run })))
+  const check = session.refresh.pipe(
+    Effect.catchTag("SessionNotFound", () => fenced),
+    Effect.flatMap((current) => (current.run > run || current.status === "cancelled" ? fenced : Effect.void))
+  )
+  // A change may go unnoticed, so that it also looks by itself.
+  const takenOver = Stream.runForEach(
+    Stream.merge(sessions.changes(session_id), Stream.tick("5 seconds")),
+    () => check
+  ).pipe(Effect.retry({ schedule: Schedule.spaced("1 second"), while: (error) => error._tag === "TransportError" }))
+  const lost = Effect.andThen(delivery.lost, fenced)
   const fence = Effect.andThen(Effect.all([takenOver, lost], { concurrency: 2, discard: true }), Effect.never)
 
   const suspend = commit((_, at) =>
@@ -209,13 +232,17 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     Effect.catch((error) => Effect.logDebug(`Session ${session_id} was not suspended`, error))
   )
 
-  yield* attempt.pipe(
-    Effect.flatMap((result) => end("complete", result)),
+  yield* tell(begun, started).pipe(
+    Effect.andThen(attempt),
     Effect.catchTag("RunFailed", fail),
     Effect.raceFirst(fence),
     Effect.onInterrupt(() => suspend)
   )
 })
+
+/** What a runner tells, with every way of breaking off as a failure that can be recorded. */
+const eventsOf = (runner: AgentRunner["Service"], assignment: Assignment) =>
+  Stream.suspend(() => runner.execute(assignment)).pipe(Stream.catchCause((cause) => Stream.fail(failureOf(cause))))
 
 /** What the agent gets of the sessions that it needs. */
 const inputsOf = Effect.fnUntraced(
@@ -231,29 +258,12 @@ const inputsOf = Effect.fnUntraced(
   )
 )
 
-/** What the wake tells of the result; a draft that the agent sent itself is merged into it. */
-const wakeDetails = (session: Session.Session, result?: Agent.Result, error?: Agent.Problem): Wake.Details => {
-  const draft = session.draft?.run === session.run ? session.draft : undefined
-  const files = [
-    ...(result?.files ?? []).map((file) => (typeof file === "string" ? file : file.path)),
-    ...(draft?.deliverables?.files ?? [])
-  ]
-  const summary = (result?.summary ?? error?.message ?? "").slice(0, maxSummary)
-  return {
-    ...(draft?.next_role === undefined ? {} : { next_role: draft.next_role }),
-    ...(result?.confidence === undefined ? {} : { confidence: result.confidence }),
-    ...(error === undefined ? {} : { error: { ...error, message: error.message.slice(0, maxSummary) } }),
-    summary: summary === "" ? (draft?.summary ?? "") : summary,
-    deliverables: {
-      ...draft?.deliverables,
-      files: [...new Set(files)].slice(0, maxFiles)
-    }
-  }
-}
+/** How many checkpoints and findings a run may have, and how many characters of stderr are kept of it. */
+const maxEvents = 10_000
+const maxLog = 1024 * 1024
 
-/** A wake stays far below its limit; the whole is in the session. */
-const maxSummary = 4000
-const maxFiles = 500
+/** How much of an error message is kept, in characters. */
+const maxDetail = 16_000
 
 const nothingHandedIn = new RunFailed({
   status: "failed",
@@ -269,6 +279,14 @@ const tookTooLong = ({ timeout }: Agent.Limits) =>
     detail: `it was still running after ${Duration.format(Duration.millis(timeout))} and was stopped`,
     retryable: true
   })
+
+const tooMuch = (what: string) =>
+  new RunFailed({ status: "failed", code: "output_too_large", detail: `it handed in ${what}`, retryable: false })
+
+const isTooLarge = (error: unknown): error is TransportError =>
+  error instanceof TransportError && error.reason === "too_large"
+
+const reject = ({ message }: { readonly message: string }) => new Rejected({ reason: message })
 
 /** A second after the first failed attempt, doubled up to a minute; spread, so that a fleet does not try again in step. */
 const backOff = (spread: number) => (attempt: number) =>

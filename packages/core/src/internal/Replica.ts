@@ -1,13 +1,14 @@
-import { Effect, Result, Schema, Semaphore, Stream } from "effect"
+import { Effect, Option, Result, Schema, Semaphore, Stream } from "effect"
 import type { Journal } from "../Journal.ts"
 import { TransportError } from "../TransportError.ts"
+import { isTransient, patiently } from "./patience.ts"
 
 /**
  * A journal folded to a state. It reads only what is new, and appends what a decision makes of the newest state: a
  * conflict reads on and decides again, so that several processes may write one journal.
  */
 export interface Replica<S, R, E> {
-  /** Reads what others have appended. */
+  /** Reads what others have appended. A key that was deleted is back at its first state. */
   readonly refresh: Effect.Effect<S, TransportError>
   /** The state as last read, without reading. */
   readonly current: () => S
@@ -25,6 +26,8 @@ export interface Options<S, R, RE extends Schema.Json, E> {
   readonly initial: S
   /** What a record makes of the state, or why it can't follow on it. */
   readonly apply: (state: S, record: R, version: number) => Result.Result<S, E>
+  /** Whether to outlast a transport that is away for up to a minute, instead of failing at once. */
+  readonly patient?: boolean | undefined
 }
 
 /** More conflicts in a row than any real contention makes. */
@@ -33,12 +36,14 @@ const maxConflicts = 1000
 export const make = <S, R, RE extends Schema.Json, E extends { readonly message: string }>(
   options: Options<S, R, RE, E>
 ): Replica<S, R, E> => {
-  const { apply, journal, key } = options
+  const { apply, initial, journal, key, patient = false } = options
   const decode = Schema.decodeUnknownResult(options.record)
   const encode = Schema.encodeSync(options.record)
   const lock = Semaphore.makeUnsafe(1)
-  let state = options.initial
+  let state = initial
   let version = 0
+  /** Whether there was anything to read when it was last read. */
+  let exists = false
 
   const corrupt = (at: number, detail: string) =>
     new TransportError({
@@ -46,53 +51,68 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
       reason: "corrupt",
       detail: `journal "${key}", version ${at}: ${detail}`
     })
+  const trying = <A, E, R>(effect: Effect.Effect<A, E, R>) => (patient ? patiently(effect) : effect)
 
-  const catchUp = Effect.suspend(() =>
-    journal.read(key, version).pipe(
+  /** Reads from the newest known entry on: if that is gone, the key was deleted, and may be in use again. */
+  const catchUp = Effect.suspend(() => {
+    exists = false
+    return journal.read(key, Math.max(version - 1, 0)).pipe(
       Stream.runForEach((entry) => {
+        const isFirst = !exists
+        exists = true
+        if (entry.version === version) return Effect.void
         const record = decode(entry.record)
         if (Result.isFailure(record)) return Effect.fail(corrupt(entry.version, record.failure.message))
-        const next = apply(state, record.success, entry.version)
+        const next = apply(isFirst ? initial : state, record.success, entry.version)
         if (Result.isFailure(next)) return Effect.fail(corrupt(entry.version, next.failure.message))
         state = next.success
         version = entry.version
         return Effect.void
       }),
+      Effect.tap(() =>
+        Effect.sync(() => {
+          if (!exists) state = initial
+        })
+      )
+    )
+  }).pipe(Effect.catchTag("InvalidKey", Effect.die), trying)
+
+  /** The version that somebody else made, if these records could not be appended. */
+  const append = Effect.fnUntraced(function* (records: ReadonlyArray<RE>) {
+    let doubtful = false
+    const appended = yield* journal.append(key, version, records).pipe(
+      Effect.tapError((error) => Effect.sync(() => (doubtful ||= isTransient(error)))),
+      trying,
+      Effect.catchTag("VersionConflict", Effect.succeed),
       Effect.catchTag("InvalidKey", Effect.die)
     )
-  )
-
-  /** One try: appends what is decided on the state as known. Answers the conflict if someone was faster. */
-  const attempt = Effect.fnUntraced(function* <E2, R2>(decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>) {
-    const records = yield* decide(state)
-    let next = state
-    let at = version
-    for (const record of records) next = yield* Effect.fromResult(apply(next, record, ++at))
-    if (records.length > 0) {
-      const appended = yield* journal
-        .append(
-          key,
-          version,
-          records.map((record) => encode(record))
-        )
-        .pipe(Effect.catchTag("VersionConflict", Effect.succeed), Effect.catchTag("InvalidKey", Effect.die))
-      if (typeof appended !== "number") return appended
-    }
-    state = next
-    version = at
-    return undefined
+    if (typeof appended === "number") return Option.none()
+    // A try that failed may have been done all the same: then the conflict is with ourselves.
+    const next = doubtful ? yield* trying(peek(records.length)) : []
+    return JSON.stringify(next) === JSON.stringify(records) ? Option.none() : Option.some(appended.actual)
   })
+  const peek = (count: number) =>
+    Stream.runCollect(Stream.take(journal.read(key, version), count)).pipe(
+      Effect.map((entries) => entries.map((entry) => entry.record)),
+      Effect.catchTag("InvalidKey", Effect.die)
+    )
 
   const update = Effect.fnUntraced(function* <E2, R2>(decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>) {
     for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
-      const conflict = yield* attempt(decide)
-      if (conflict === undefined) return state
-      yield* catchUp
-      if (version < conflict.actual) {
-        // Nothing to read up to that version: the key was deleted.
-        state = options.initial
-        version = conflict.actual
+      const records = yield* decide(state)
+      let next = state
+      let at = version
+      for (const record of records) next = yield* Effect.fromResult(apply(next, record, ++at))
+      const conflict =
+        records.length === 0 ? Option.none() : yield* append(records.map((record) => encode(record)))
+      if (Option.isNone(conflict)) {
+        state = next
+        version = at
+        return state
       }
+      yield* catchUp
+      // The key was deleted, and its versions go on.
+      if (!exists) version = Math.max(version, conflict.value)
     }
     return yield* new TransportError({
       operation: "Journal.append",

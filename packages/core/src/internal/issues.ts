@@ -1,5 +1,11 @@
 import { Schema, SchemaIssue } from "effect"
 
+/** The first thing that a schema refused, with its JSON pointer. */
+export const firstIssue = (error: Schema.SchemaError): { readonly path: string; readonly message: string } => {
+  const [first] = format(error.issue).issues
+  return { path: pointer(first?.path ?? []), message: first?.message ?? error.message }
+}
+
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** What a schema refused, as `<JSON pointer>: <what was expected>`, one after another. */

@@ -64,8 +64,7 @@ export const soon = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, 
 export const eventually = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   expected: (answer: A) => boolean
-): Effect.Effect<A, E, R> =>
-  soon(Effect.repeat(effect, { until: expected, schedule: Schedule.spaced("5 millis") }))
+): Effect.Effect<A, E, R> => soon(Effect.repeat(effect, { until: expected, schedule: Schedule.spaced("5 millis") }))
 
 /**
  * Runs an effect as if its timers had stopped, like those of a process that hangs.

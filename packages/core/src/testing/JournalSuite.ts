@@ -47,7 +47,7 @@ const oddities: ReadonlyArray<Schema.Json> = [
   2 ** 53 - 1,
   -(2 ** 53),
   "",
-  "line\nbreak\r\n\u2028\u2029\0\u0007\\\"",
+  'line\nbreak\r\n\u2028\u2029\0\u0007\\"',
   "\ud800 alone, \udc00 too",
   "漢字 🏛 é e\u0301",
   [],
@@ -356,7 +356,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
               (yield* journal.heads("again/")).map(({ at, key, version }) => [key, version, at]),
               [["again/kept", 50, entries[49]?.at]]
             )
-            assert.strictEqual((yield* Effect.flip(journal.append("again/kept", 49, ["stale"])))._tag, "VersionConflict")
+            assert.strictEqual(
+              (yield* Effect.flip(journal.append("again/kept", 49, ["stale"])))._tag,
+              "VersionConflict"
+            )
             assert.strictEqual(yield* journal.append("again/deleted", 2, ["b"]), 3)
           })
         )

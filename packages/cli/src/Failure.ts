@@ -1,0 +1,246 @@
+/**
+ * What a command can end with other than success: the codes, their exits, and the words for each.
+ *
+ * @since 0.1.0
+ */
+import type { Lease, Orchestrator, Outbox, Role, Session, SessionId, Sessions } from "@sartor/core"
+import type { TransportError, Wakes, WorkflowFile, WorkflowRuns } from "@sartor/core"
+import { Schema } from "effect"
+import type { CliError } from "effect/cli"
+
+/**
+ * The exit of each code.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const exits = {
+  internal: 1,
+  corrupt: 1,
+  bad_input: 2,
+  flag_off: 2,
+  not_found: 3,
+  conflict: 4,
+  at_capacity: 4,
+  owned: 4,
+  transport_unavailable: 5,
+  storage_full: 5,
+  lock_timeout: 5,
+  check_failed: 6
+} as const
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Code = keyof typeof exits
+
+/**
+ * Why a command failed, as it is shown: what is left out is not known or says nothing.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Failure extends Schema.TaggedError<Failure>("@sartor/cli/Failure")("Failure", {
+  code: Schema.Literals([
+    "internal",
+    "corrupt",
+    "bad_input",
+    "flag_off",
+    "not_found",
+    "conflict",
+    "at_capacity",
+    "owned",
+    "transport_unavailable",
+    "storage_full",
+    "lock_timeout",
+    "check_failed"
+  ]),
+  message: Schema.String,
+  field: Schema.optionalKey(Schema.String),
+  file: Schema.optionalKey(Schema.String),
+  line: Schema.optionalKey(Schema.Natural),
+  hint: Schema.optionalKey(Schema.String),
+  /** All that is wrong with a workflow file; `message`, `line` and `field` are of the first. */
+  problems: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        line: Schema.Natural,
+        column: Schema.Natural,
+        path: Schema.String,
+        field: Schema.String,
+        message: Schema.String,
+        hint: Schema.optionalKey(Schema.String)
+      })
+    )
+  )
+}) {}
+
+/**
+ * The command did what it had to, has said so, and its exit code tells more.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Ended extends Schema.TaggedError<Ended>("@sartor/cli/Failure/Ended")("Ended", { exit: Schema.Natural }) {}
+
+/**
+ * Something that a user gave cannot be used.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const badInput = (
+  message: string,
+  about: { readonly field?: string; readonly file?: string; readonly hint?: string } = {}
+): Failure => new Failure({ code: "bad_input", message, ...about })
+
+/**
+ * What the services say and commands pass on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Known =
+  | Failure
+  | CliError.CliError
+  | Lease.Owned
+  | Orchestrator.AtCapacity
+  | Outbox.WakeConflict
+  | Role.UnknownRole
+  | Session.IllegalTransition
+  | SessionId.InvalidSessionId
+  | Sessions.InvalidField
+  | Sessions.SessionExists
+  | Sessions.SessionNotFound
+  | TransportError.TransportError
+  | Wakes.WakeNotFound
+  | WorkflowFile.InvalidWorkflow
+  | WorkflowRuns.RunNotFound
+
+/**
+ * Puts an error into words and gives it its code.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const of = (error: Known): Failure => {
+  const { message } = error
+  switch (error._tag) {
+    case "Failure":
+      return error
+    case "InvalidWorkflow":
+      return invalidWorkflow(error)
+    case "TransportError":
+      return transport(error)
+    case "SessionNotFound":
+      return new Failure({ code: "not_found", message, hint: '"sartor session list" shows those that there are' })
+    case "RunNotFound":
+    case "WakeNotFound":
+      return splitHint("not_found", message)
+    case "Owned": {
+      const { host, pid, since } = error.owner
+      const hint = `"sartor runs follow ${error.name}" shows what it does, "sartor runs cancel ${error.name}" ends it`
+      return new Failure({
+        code: "owned",
+        message: `"${error.name}" is being run by process ${pid} on ${host} since ${since}`,
+        hint
+      })
+    }
+    case "AtCapacity":
+      return new Failure({ code: "at_capacity", message })
+    case "SessionExists":
+      return splitHint("conflict", message, { field: "id" })
+    case "IllegalTransition":
+    case "WakeConflict":
+      return new Failure({ code: "conflict", message })
+    case "InvalidField":
+      return badInput(message, { field: error.field })
+    case "InvalidSessionId":
+      return splitHint("bad_input", message, { field: "session_id" })
+    case "UnknownRole":
+      return splitHint("bad_input", message, { field: "role" })
+    case "ShowHelp":
+      return usage(error)
+    default:
+      return badInput(message)
+  }
+}
+
+/** Sentences of the services that go on after a colon with what to do about it. */
+const splitHint = (code: Code, message: string, about: { readonly field?: string } = {}) => {
+  const at = message.lastIndexOf(": ")
+  return at < 0
+    ? new Failure({ code, message, ...about })
+    : new Failure({ code, message: message.slice(0, at), hint: message.slice(at + 2), ...about })
+}
+
+const transport = ({ detail, operation, reason }: TransportError.TransportError): Failure => {
+  switch (reason) {
+    case "unavailable":
+    case "unsupported_format":
+      return new Failure({ code: "transport_unavailable", message: detail })
+    case "storage_full":
+      return new Failure({ code: "storage_full", message: `there is no room: ${detail}` })
+    case "too_large":
+      return badInput(`too large: ${detail}`)
+    case "corrupt":
+      return new Failure({ code: "corrupt", message: `${operation}: ${detail}` })
+  }
+}
+
+const invalidWorkflow = ({ file, message, problems }: WorkflowFile.InvalidWorkflow): Failure => {
+  const [first] = problems
+  if (first === undefined) return badInput(message, { file })
+  return new Failure({
+    code: "bad_input",
+    message: first.message,
+    file,
+    line: first.line,
+    ...(first.field === "" ? {} : { field: first.field }),
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+    problems
+  })
+}
+
+const usage = ({ commandPath, errors }: CliError.ShowHelp): Failure => {
+  const command = commandPath.join(" ")
+  const help = `see "${command} --help"`
+  const [error] = errors
+  if (error === undefined) return badInput(`"${command}" needs a command after it`, { hint: help })
+  const meant = (suggestions: ReadonlyArray<string>) => ({
+    hint: suggestions.length === 0 ? help : `did you mean ${suggestions.map((each) => `"${each}"`).join(" or ")}?`
+  })
+  switch (error._tag) {
+    case "UnrecognizedOption":
+      return badInput(`"${command}" has no flag ${error.option}`, meant(error.suggestions))
+    case "UnknownSubcommand":
+      return badInput(`"${command}" has no command ${JSON.stringify(error.subcommand)}`, meant(error.suggestions))
+    case "MissingOption":
+      return badInput(`the flag --${error.option} is missing`, { field: error.option, hint: help })
+    case "MissingArgument":
+      return badInput(`the argument ${error.argument} is missing`, { field: error.argument, hint: help })
+    case "UnexpectedArgument": {
+      const extra = error.arguments.map((argument) => JSON.stringify(argument)).join(", ")
+      return badInput(`nothing is expected here: ${extra}`, { hint: help })
+    }
+    case "InvalidValue": {
+      const { expected, kind, option, value } = error
+      const name = kind === "flag" ? `--${option}` : option
+      const wanted = expectation(expected)
+      const message =
+        value === "" ? `${name} has no value: ${wanted}` : `${name} cannot be ${JSON.stringify(value)}: ${wanted}`
+      return badInput(message, { field: option, hint: help })
+    }
+    default:
+      return badInput(error.message, { hint: help })
+  }
+}
+
+/** What effect/cli expects, in the words of this command. */
+const expectation = (expected: string): string => {
+  const text = expected.replace(/^Expected:? /, "").replace(/\s*\n\s*/g, " ")
+  const choices = text.split(" | ").map((choice) => choice.replace(/^"(.*)"$/, "$1"))
+  if (choices.length > 1) return `use ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`
+  return /^a string representing an? .*number/.test(text) ? "use a whole number" : `expected ${text}`
+}

@@ -1,0 +1,69 @@
+/**
+ * Picks the transport, and bounds the time that a command spends on it. Nothing else here knows which one it is.
+ *
+ * @since 0.1.0
+ */
+import { type Journal, type Queue, Role, type Sessions, Transport, TransportError, type Wakes } from "@sartor/core"
+import { FileTransport } from "@sartor/transport-file"
+import { Duration, Effect, Layer } from "effect"
+import { Settings } from "./Settings.ts"
+
+/**
+ * What commands work with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Services = Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes
+
+const transport = Layer.unwrap(
+  Effect.map(Settings, ({ dataDir, namespace, transport }) =>
+    transport === "file"
+      ? FileTransport.layer({ directory: dataDir, namespace })
+      : Layer.effectContext(Effect.fail(unavailable("the NATS transport is not built yet: use --transport file")))
+  )
+)
+
+/** Both ports, or a failure once the first connection has taken too long. */
+const connected: Layer.Layer<Transport.Transport, TransportError.TransportError, Settings> = Layer.effectContext(
+  Effect.gen(function* () {
+    const { connectTimeout } = yield* Settings
+    return yield* Effect.timeoutOrElse(Layer.build(transport), {
+      duration: connectTimeout,
+      orElse: () => Effect.fail(unavailable(`no answer within ${Duration.format(Duration.millis(connectTimeout))}`))
+    })
+  })
+)
+
+const services = Transport.services(connected)
+
+/**
+ * Gives an effect the services, for as long as it takes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const following = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | TransportError.TransportError, Exclude<R, Services> | Settings> =>
+  Effect.gen(function* () {
+    const { roles } = yield* Settings
+    return yield* effect.pipe(Effect.provide(services), Effect.provideService(Role.Additional, roles))
+  })
+
+/**
+ * Gives an effect the services, for 15 seconds at most.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const working = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | TransportError.TransportError, Exclude<R, Services> | Settings> =>
+  Effect.timeoutOrElse(following(effect), {
+    duration: "15 seconds",
+    orElse: () => Effect.fail(unavailable("it took longer than 15 seconds"))
+  })
+
+const unavailable = (detail: string) =>
+  new TransportError.TransportError({ operation: "connect", reason: "unavailable", detail })

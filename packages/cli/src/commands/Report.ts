@@ -1,0 +1,55 @@
+/**
+ * `sartor report`
+ *
+ * @since 0.1.0
+ */
+import { WorkflowRuns } from "@sartor/core"
+import { Effect, Option } from "effect"
+import { Command } from "effect/cli"
+import * as Arguments from "../Arguments.ts"
+import * as Failure from "../Failure.ts"
+import { Output } from "../Output.ts"
+import * as RunReport from "../RunReport.ts"
+import * as Transport from "../Transport.ts"
+
+/**
+ * @category commands
+ * @since 0.1.0
+ */
+export const report = Command.make(
+  "report",
+  {
+    run: Arguments.runId,
+    html: Arguments.text("html", "file", "Write it as one HTML file instead"),
+    baseline: Arguments.text("baseline", "run", "A sequential run of the same workflow to compare it with")
+  },
+  Effect.fnUntraced(function* ({ baseline, html, run: given }) {
+    const output = yield* Output
+    const run = yield* Arguments.readRunId(given)
+    const against = Option.isNone(baseline) ? undefined : yield* Arguments.readRunId(baseline.value, "baseline")
+    const file = Option.isNone(html) ? undefined : yield* RunReport.checkTarget(html.value)
+    const input = yield* Transport.working(
+      Effect.gen(function* () {
+        const shown = yield* Effect.flatMap(WorkflowRuns.document(run), RunReport.inputOf)
+        if (against === undefined) return shown
+        const compared = yield* WorkflowRuns.document(against)
+        if (compared.workflow !== shown.workflow) {
+          const message = `run ${against} is one of "${compared.workflow}", not of "${shown.workflow}"`
+          return yield* Failure.badInput(message, { field: "baseline" })
+        }
+        return { ...shown, baseline: compared }
+      })
+    )
+    if (file !== undefined) {
+      yield* RunReport.writeHtml(input, file)
+      return yield* output.print({ run_id: run, html: file }, () => `The report is in ${file}`)
+    }
+    yield* output.print(input, (look) => RunReport.inTerminal(input, look))
+  })
+).pipe(
+  Command.withDescription("Show what came out of a run, on the terminal or as one HTML file"),
+  Command.withExamples([
+    { command: "sartor report site-audit-0k3f9d2m" },
+    { command: "sartor report site-audit-0k3f9d2m --html report.html --baseline site-audit-7h2k4n1p" }
+  ])
+)

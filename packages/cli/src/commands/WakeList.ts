@@ -1,0 +1,63 @@
+/**
+ * `sartor wake list`
+ *
+ * @since 0.1.0
+ */
+import { Wakes } from "@sartor/core"
+import { Clock, Effect } from "effect"
+import { Command } from "effect/cli"
+import * as Arguments from "../Arguments.ts"
+import * as Documents from "../Documents.ts"
+import { type Look, Output } from "../Output.ts"
+import * as Table from "../Table.ts"
+import * as Transport from "../Transport.ts"
+
+/**
+ * @category commands
+ * @since 0.1.0
+ */
+export const wakeList = Command.make(
+  "list",
+  { orchestrator: Arguments.orchestrator },
+  Effect.fnUntraced(function* ({ orchestrator }) {
+    const output = yield* Output
+    const only = yield* Arguments.readOrchestrator(orchestrator)
+    const pending = yield* Transport.working(
+      Effect.gen(function* () {
+        const wakes = yield* Wakes.Wakes
+        yield* wakes.reconcile(only)
+        return yield* wakes.pending(only)
+      })
+    )
+    const now = yield* Clock.currentTimeMillis
+    if (pending.length === 0 && !output.json) return yield* output.note("No wake is waiting.")
+    yield* output.print(pending.map(Documents.wake), (look) => table(look, now, pending))
+  })
+).pipe(
+  Command.withDescription("List the wakes that nobody has acknowledged yet, the oldest first"),
+  Command.withExamples([
+    { command: "sartor wake list" },
+    { command: "sartor wake list --orchestrator main --json | jq -r '.[].wake_id'" }
+  ])
+)
+
+/**
+ * Wakes as people read them.
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const table = (look: Look, now: number, pending: ReadonlyArray<Wakes.Pending>): string =>
+  Table.rows(
+    look,
+    ["WAKE", "TO", "STATUS", "PRIORITY", "STATE", "SENT", "SUMMARY"],
+    pending.map(({ attempt, orchestrator, state, wake }) => [
+      wake.wake_id,
+      orchestrator,
+      wake.status,
+      wake.priority ?? "normal",
+      attempt > 1 ? `${state}, attempt ${attempt}` : state,
+      Table.ago(now, wake.timestamp),
+      wake.summary ?? ""
+    ])
+  )

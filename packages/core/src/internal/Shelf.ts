@@ -1,0 +1,33 @@
+/**
+ * Values that cost something to make again, by key: the most recently used ones are kept, as long as their weights
+ * together stay below a limit.
+ */
+export interface Shelf<A> {
+  readonly get: (key: string) => A
+  /** Says how much a value weighs now. */
+  readonly weigh: (key: string, weight: number) => void
+}
+
+export const make = <A>(limit: number, create: (key: string) => A): Shelf<A> => {
+  const kept = new Map<string, { readonly value: A; weight: number }>()
+  let total = 0
+  return {
+    get: (key) => {
+      const found = kept.get(key) ?? { value: create(key), weight: 0 }
+      kept.delete(key)
+      kept.set(key, found)
+      return found.value
+    },
+    weigh: (key, weight) => {
+      const found = kept.get(key)
+      if (found === undefined) return
+      total += weight - found.weight
+      found.weight = weight
+      for (const [oldest, { weight }] of kept) {
+        if (total <= limit || oldest === key) break
+        kept.delete(oldest)
+        total -= weight
+      }
+    }
+  }
+}

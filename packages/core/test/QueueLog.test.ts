@@ -1,0 +1,151 @@
+import { assert, it } from "@effect/vitest"
+import { Option, Schema } from "effect"
+import * as fc from "fast-check"
+import * as QueueLog from "../src/QueueLog.ts"
+
+const owner: QueueLog.Owner = { host: "h", pid: 1, boot: "b", started: "s", since: "2026-01-01T00:00:00Z" }
+
+const id = fc.constantFrom("a", "b", "c", "d", "e")
+const claim = fc.constantFrom("c1", "c2", "c3")
+const due = fc.integer({ min: 1, max: 60 })
+
+/** Few names and short times, so that records meet. */
+const record: fc.Arbitrary<QueueLog.Record> = fc.oneof(
+  fc.record(
+    {
+      type: fc.constant("offered" as const),
+      id,
+      payload: fc.jsonValue().map((value) => value as Schema.Json),
+      priority: fc.integer({ min: -1, max: 2 }),
+      due,
+      capacity: fc.integer({ min: 0, max: 4 }),
+      revive: fc.boolean()
+    },
+    { requiredKeys: ["type", "id", "payload", "priority"] }
+  ),
+  fc.record(
+    { type: fc.constant("claimed" as const), id, claim, over: claim, lease: due, owner: fc.constant(owner) },
+    { requiredKeys: ["type", "id", "claim", "lease", "owner"] }
+  ),
+  fc.record({ type: fc.constant("renewed" as const), id, claim }),
+  fc.record({ type: fc.constant("released" as const), id, claim }),
+  fc.record({ type: fc.constant("retried" as const), id, claim, due, reason: fc.string() }),
+  fc.record({ type: fc.constant("completed" as const), id, claim }, { requiredKeys: ["type", "id"] }),
+  fc.record(
+    { type: fc.constant("dead" as const), id, claim, reason: fc.string() },
+    { requiredKeys: ["type", "id", "reason"] }
+  ),
+  fc.record({ type: fc.constant("requeued" as const), id })
+)
+
+const log = fc.array(record, { maxLength: 80 })
+
+/** What a reader knows. Whether a time has come is the one thing that each finds out for itself. */
+const known = (queue: QueueLog.QueueLog) =>
+  [...queue.items.values()].map(({ claim, state, ...item }) => ({
+    ...item,
+    claim: claim?.id,
+    state: state === "delayed" ? "ready" : state
+  }))
+
+const everything = (queue: QueueLog.QueueLog) =>
+  JSON.stringify([[...queue.items.values()], [...queue.inFlight], queue.delayed, queue.live])
+
+const none: ReadonlySet<string> = new Set()
+
+const check = <A>(property: fc.IProperty<A>) => fc.assert(property, { numRuns: 500 })
+
+it("folds to the same state on every reader, whenever each reads and looks", () => {
+  check(
+    fc.property(log, fc.array(fc.integer({ min: 0, max: 80 })), (records, looks) => {
+      const eager = QueueLog.make()
+      const late = QueueLog.make()
+      records.forEach((record, index) => {
+        assert.strictEqual(eager.apply(record, index, index), late.apply(record, index, index + 5000))
+        for (const look of looks) if (look % (index + 1) === 0) eager.next(look, none)
+      })
+      assert.deepStrictEqual(known(eager), known(late))
+      assert.strictEqual(eager.live, late.live)
+    })
+  )
+})
+
+it("changes nothing for a record that it calls void", () => {
+  check(
+    fc.property(log, (records) => {
+      const queue = QueueLog.make()
+      records.forEach((record, index) => {
+        const before = everything(queue)
+        const effective = queue.apply(record, index, index)
+        if (!effective) assert.strictEqual(everything(queue), before)
+      })
+    })
+  )
+})
+
+it("counts as live what is not settled, and keeps its indexes right", () => {
+  check(
+    fc.property(log, (records) => {
+      const queue = QueueLog.make()
+      records.forEach((record, index) => {
+        queue.apply(record, index, index)
+        if (index % 3 === 0) queue.next(index, none)
+        const items = [...queue.items.values()]
+        assert.strictEqual(queue.live, items.filter(({ state }) => !QueueLog.isSettled(state)).length)
+        assert.sameMembers(
+          [...queue.inFlight],
+          items.filter(({ state }) => state === "in_flight")
+        )
+        assert.sameMembers(
+          [...queue.delayed],
+          items.filter(({ state }) => state === "delayed")
+        )
+        queue.delayed.forEach((item, place) => assert.isAtLeast(item.due, queue.delayed[place - 1]?.due ?? 0))
+        for (const item of items) {
+          assert.strictEqual(item.claim !== undefined, item.state === "in_flight")
+          assert.isAtLeast(item.attempt, 0)
+        }
+      })
+    })
+  )
+})
+
+it("hands out the highest priority first, then the oldest, and nothing before its time", () => {
+  check(
+    fc.property(log, fc.integer({ min: 0, max: 80 }), fc.uniqueArray(id), (records, now, skipped) => {
+      const queue = QueueLog.make()
+      const skip: ReadonlySet<string> = new Set(skipped)
+      records.forEach((record, index) => {
+        queue.apply(record, index, index)
+        const expected = [...queue.items.values()]
+          .filter(({ due, id, state }) => !skip.has(id) && (state === "ready" || (state === "delayed" && due <= now)))
+          .sort((a, b) => b.priority - a.priority || a.sequence - b.sequence)[0]
+        assert.strictEqual(Option.getOrUndefined(queue.next(now, skip)), expected)
+      })
+    })
+  )
+})
+
+it("never holds more than the capacity that each offer names", () => {
+  check(
+    fc.property(fc.array(fc.tuple(fc.string(), fc.integer({ min: 0, max: 9 }))), (offers) => {
+      const queue = QueueLog.make()
+      for (const [id, capacity] of offers) {
+        const live = queue.live
+        const effective = queue.apply({ type: "offered", id, payload: null, priority: 0, capacity }, 0, 0)
+        if (effective) assert.isBelow(live, capacity)
+      }
+    })
+  )
+})
+
+it("keeps every record in JSON as it is", () => {
+  const codec = Schema.fromJsonString(QueueLog.Record)
+  check(
+    fc.property(record, (record) => {
+      const text = Schema.encodeSync(codec)(record)
+      assert.strictEqual(text, JSON.stringify(record))
+      assert.strictEqual(JSON.stringify(Schema.decodeSync(codec)(text)), text)
+    })
+  )
+})

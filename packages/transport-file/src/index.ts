@@ -1,0 +1,1 @@
+export * as FileTransport from "./FileTransport.ts"

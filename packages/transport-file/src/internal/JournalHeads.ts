@@ -1,0 +1,159 @@
+/**
+ * Knows the head of each journal by the size of its file, lists them, and tells who watches when one has grown.
+ */
+import { Effect, Stream } from "effect"
+import type { Journal, TransportError } from "@sartor/core"
+import * as JournalLog from "./JournalLog.ts"
+import * as LogFile from "./LogFile.ts"
+import * as Names from "./Names.ts"
+import type { Store } from "./Store.ts"
+
+export interface JournalHeads {
+  readonly list: Journal.Journal["Service"]["heads"]
+  readonly watch: Journal.Journal["Service"]["watch"]
+  /** Looks at every journal that is watched. */
+  readonly scan: Effect.Effect<void, TransportError.TransportError>
+  /** Takes note of where a journal stands. */
+  readonly observe: (key: string, journal: JournalLog.JournalLog) => void
+}
+
+interface Known {
+  readonly inode: number | undefined
+  readonly size: number
+  readonly isEmpty: boolean
+  readonly head: Journal.Head
+}
+
+interface Watcher {
+  readonly prefix: string
+  /** The newest head of each key that was not taken yet. */
+  pending: Map<string, Journal.Head>
+  began: boolean
+  wake: () => void
+}
+
+export const make = (store: Store, opened: (key: string) => JournalLog.JournalLog | undefined): JournalHeads => {
+  const known = new Map<string, Known>()
+  const watchers = new Set<Watcher>()
+  const subscriptions = new Map<string, () => void>()
+
+  const observe = (key: string, { head, log }: JournalLog.JournalLog) => {
+    const { isEmpty, size, ...rest } = head()
+    const before = known.get(key)
+    if (before !== undefined && before.size === size && before.inode === log.inode()) return
+    const now = { key, ...rest }
+    known.set(key, { inode: log.inode(), size, isEmpty, head: now })
+    if (now.version <= (before?.head.version ?? 0)) return
+    for (const watcher of watchers) {
+      if (!watcher.began || !key.startsWith(watcher.prefix)) continue
+      watcher.pending.set(key, now)
+      watcher.wake()
+    }
+  }
+
+  const inspect = (key: string, file: string) => {
+    const found = LogFile.look(file)
+    const before = known.get(key)
+    if (found === undefined || (before?.size === found.size && before.inode === found.inode)) return
+    const journal = opened(key)
+    const looked = journal ?? JournalLog.make(store, file)
+    looked.refresh()
+    observe(key, looked)
+    if (journal === undefined) looked.log.close()
+  }
+
+  const visit = (prefix: string, parent: string, onKey: (key: string) => void) =>
+    Names.visit(
+      store,
+      store.journals,
+      prefix,
+      {
+        onDirectory: (directory, parent) => {
+          if (watchers.size > 0) subscribe(directory, parent)
+        },
+        onKey: (key, file) => {
+          onKey(key)
+          inspect(key, file)
+        },
+        onOther: (file, kind) => store.warn(file, `is a ${kind}, not a log file, and was passed over; move it away`)
+      },
+      parent
+    )
+
+  const subscribe = (directory: string, parent: string) => {
+    if (subscriptions.has(directory)) return
+    const stop = store.hints.subscribe(directory, (name) => {
+      // A hint that fails is no loss: the scan meets the same failure.
+      LogFile.caught(() => hinted(parent, name))
+    })
+    subscriptions.set(directory, stop)
+  }
+  const hinted = (parent: string, name: string | null) => {
+    const wanted = (key: string) => [...watchers].some(({ prefix }) => key.startsWith(prefix) || prefix.startsWith(key))
+    if (name === null) return
+    const key = Names.keyOf(parent, name)
+    if (key !== undefined) {
+      if (wanted(key)) inspect(key, Names.pathOf(store.journals, key))
+    } else if (wanted(`${Names.join(parent, name)}/`)) {
+      for (const _ of visit("", Names.join(parent, name), () => {}));
+    }
+  }
+  const unsubscribe = () => {
+    for (const stop of subscriptions.values()) stop()
+    subscriptions.clear()
+  }
+
+  const scanned = Effect.fnUntraced(function* (operation: string, prefix: string) {
+    const found = new Set<string>()
+    const steps = visit(prefix, "", (key) => found.add(key))
+    while ((yield* LogFile.attempt(operation, () => steps.next())).done !== true) yield* Effect.yieldNow
+    for (const key of known.keys()) if (key.startsWith(prefix) && !found.has(key)) known.delete(key)
+  })
+
+  return {
+    observe,
+    scan: Effect.suspend(() => {
+      const prefixes = new Set([...watchers].map(({ prefix }) => prefix))
+      return Effect.forEach(prefixes, (prefix) => scanned("Journal.watch", prefix), { discard: true })
+    }),
+    list: Effect.fnUntraced(function* (prefix = "") {
+      yield* scanned("Journal.heads", prefix)
+      const listed = [...known.values()].filter(({ head, isEmpty }) => !isEmpty && head.key.startsWith(prefix))
+      return listed.map(({ head }) => head).sort((a, b) => (a.key < b.key ? -1 : 1))
+    }),
+    watch: (prefix = "") =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const watcher = yield* Effect.acquireRelease(
+            Effect.sync(() => {
+              const watcher: Watcher = { prefix, pending: new Map(), began: false, wake: () => {} }
+              watchers.add(watcher)
+              return watcher
+            }),
+            (watcher) =>
+              Effect.sync(() => {
+                watchers.delete(watcher)
+                if (watchers.size === 0) unsubscribe()
+              })
+          )
+          yield* scanned("Journal.watch", prefix)
+          watcher.began = true
+          return Stream.fromIterableEffectRepeat(taken(watcher))
+        })
+      )
+  }
+}
+
+/** Waits for what has grown. */
+const taken = (watcher: Watcher) =>
+  Effect.callback<Iterable<Journal.Head>>((resume) => {
+    const take = () => {
+      const { pending } = watcher
+      watcher.pending = new Map()
+      watcher.wake = () => {}
+      resume(Effect.succeed(pending.values()))
+    }
+    if (watcher.pending.size > 0) return take()
+    watcher.wake = take
+    return Effect.sync(() => (watcher.wake = () => {}))
+  })

@@ -1,0 +1,121 @@
+/**
+ * One log file, whose descriptor comes and goes. Everything here is synchronous and throws a TransportError.
+ */
+import { Effect, Result } from "effect"
+import type { TransportError } from "@sartor/core"
+import type { Closable } from "./Descriptors.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+import * as LogFile from "./LogFile.ts"
+import type { Store } from "./Store.ts"
+
+export interface OpenLog<Item = never> extends Closable {
+  readonly path: string
+  /** Changes when another file has taken the place of this one: what was read from it is void. */
+  readonly generation: () => number
+  readonly inode: () => number | undefined
+  /** The size now, or nothing if there is no such file. */
+  readonly size: (mode: LogFile.Mode) => number | undefined
+  /** Valid after `size` has answered, until the next pause. */
+  readonly file: () => LogFile.LogFile
+  readonly commit: () => GroupCommit.GroupCommit<Item>
+}
+
+interface Opened<Item> {
+  readonly file: LogFile.LogFile
+  readonly commit: GroupCommit.GroupCommit<Item>
+}
+
+export type Options<Item> = Pick<GroupCommit.Options<Item>, "announce" | "sizeOf" | "write" | "written">
+
+export const make = <Item = never>(store: Store, path: string, options: Options<Item>): OpenLog<Item> => {
+  let opened: Opened<Item> | undefined
+  let generation = 0
+  let inode: number | undefined
+  let synced = 0
+
+  const retire = () => {
+    if (opened === undefined) return
+    const { commit, file } = opened
+    opened = undefined
+    synced = commit.synced()
+    store.descriptors.closed(log)
+    commit.whenIdle(() => LogFile.close(file))
+  }
+
+  const replaced = () => {
+    retire()
+    inode = undefined
+  }
+
+  const open = (mode: LogFile.Mode): Opened<Item> | undefined => {
+    if (opened !== undefined && (opened.file.writable || mode === "read")) return opened
+    retire()
+    if (mode === "create") store.directories.forget(LogFile.makeParents(store.directory, path))
+    else LogFile.checkParents(store.directory, path)
+    const file = store.descriptors.spare(() => LogFile.open(path, mode))
+    if (file === undefined) return undefined
+    if (file.inode !== inode) {
+      generation += 1
+      inode = file.inode
+      synced = 0
+    }
+    opened = {
+      file,
+      commit: GroupCommit.make({
+        ...options,
+        synced,
+        failure: store.failures.get(path),
+        sync: (done) => LogFile.sync(file, done),
+        failed: (error) => store.failures.set(path, error)
+      })
+    }
+    return opened
+  }
+
+  const size = (mode: LogFile.Mode): number | undefined => {
+    // Twice: what is open may have been deleted, and what is at the path now deleted too.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const current = open(mode)
+      if (current === undefined) return undefined
+      store.descriptors.touch(log)
+      const size = LogFile.size(current.file)
+      if (size !== undefined) return size
+      replaced()
+    }
+    return undefined
+  }
+
+  const log: OpenLog<Item> = {
+    path,
+    generation: () => generation,
+    inode: () => inode,
+    size,
+    file: () => current().file,
+    commit: () => current().commit,
+    verify: () => {
+      if (opened !== undefined && LogFile.look(path)?.inode !== opened.file.inode) replaced()
+    },
+    isIdle: () => opened === undefined || opened.commit.isIdle(),
+    whenIdle: (idle) => (opened === undefined ? idle() : opened.commit.whenIdle(idle)),
+    close: retire
+  }
+  const current = (): Opened<Item> => {
+    const now = open("read")
+    if (now === undefined) throw LogFile.failure("unavailable", path, "was deleted while it was in use; try again")
+    return now
+  }
+  return log
+}
+
+/** Waits until all that was written before `end` is on the device. */
+export const durable = <Item>(
+  operation: string,
+  log: OpenLog<Item>,
+  end: number
+): Effect.Effect<void, TransportError.TransportError> =>
+  Effect.callback((resume) => {
+    const done: LogFile.Done = (error) =>
+      resume(error === undefined ? Effect.void : Effect.fail(LogFile.relabel(operation, error)))
+    const started = LogFile.caught(() => log.commit().flush(end, done))
+    if (Result.isFailure(started)) done(started.failure)
+  })

@@ -1,0 +1,27 @@
+/** A map that forgets what was used longest ago, where `forget` allows it. */
+export interface Recent<A> {
+  readonly get: (key: string, make: () => A) => A
+  readonly peek: (key: string) => A | undefined
+  readonly values: () => Iterable<A>
+}
+
+export const make = <A>(capacity: number, forget: (value: A) => boolean): Recent<A> => {
+  const entries = new Map<string, A>()
+  return {
+    get: (key, make) => {
+      const found = entries.get(key)
+      const value = found ?? make()
+      if (found !== undefined) entries.delete(key)
+      entries.set(key, value)
+      if (entries.size > capacity) {
+        for (const [other, candidate] of entries) {
+          if (other !== key && forget(candidate)) entries.delete(other)
+          if (entries.size <= capacity) break
+        }
+      }
+      return value
+    },
+    peek: (key) => entries.get(key),
+    values: () => entries.values()
+  }
+}

@@ -1,0 +1,220 @@
+import { assert, it } from "@effect/vitest"
+import { Journal, Queue } from "@sartor/core"
+import { Driver } from "@sartor/core/testing"
+import { Effect, Option } from "effect"
+import * as childProcess from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { append, childUnder, hasProgram, journalFile, offer, open, records, temporary } from "./support.ts"
+
+const isRoot = process.getuid?.() === 0
+
+/** Skips a case, and says why in the output. */
+const skip = (context: { readonly skip: (note: string) => void }, note: string) => {
+  process.stdout.write(`SKIPPED: ${note}\n`)
+  context.skip(note)
+}
+
+const mounted = (directory: string, ...options: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => childProcess.spawnSync("mount", [...options, directory]).status === 0),
+    (mounted) => Effect.sync(() => mounted && childProcess.spawnSync("umount", ["-l", directory]))
+  )
+
+const reasonOf = (error: { readonly _tag: string }) =>
+  "reason" in error && typeof error.reason === "string" ? error.reason : error._tag
+
+it.live("fails as storage_full when the device is, keeps what it has, and works again when there is room", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    if (!isRoot || !(yield* mounted(directory, "-t", "tmpfs", "-o", "size=1m", "tmpfs"))) {
+      return skip(context, "a full device needs root, to mount a small tmpfs")
+    }
+    const large = "x".repeat(100_000)
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const queue = yield* Queue.Queue
+        yield* append("log", 0, "kept")
+        yield* offer("queue", "kept")
+        fs.writeFileSync(path.join(directory, "ballast"), Buffer.alloc(600_000))
+        let version = 1
+        const fill = Effect.suspend(() => append("log", version, large)).pipe(
+          Effect.tap(() => Effect.sync(() => (version += 1))),
+          Effect.forever,
+          Effect.flip
+        )
+        const error = yield* fill
+        assert.strictEqual(reasonOf(error), "storage_full")
+        assert.include(error.message, journalFile(directory, "log"))
+        const refused = yield* Effect.flip(queue.offer("queue", { id: "large", payload: "y".repeat(300_000) }))
+        assert.strictEqual(reasonOf(refused), "storage_full")
+        assert.strictEqual(reasonOf(yield* Effect.flip(append("new/key", 0, large))), "storage_full")
+
+        assert.strictEqual((yield* records("log")).length, version)
+        assert.strictEqual((yield* queue.inspect("queue")).length, 1)
+        fs.rmSync(path.join(directory, "ballast"))
+        assert.strictEqual(yield* append("log", version, "room again"), version + 1)
+        assert.strictEqual(yield* offer("queue", "room again"), "added")
+        assert.strictEqual(yield* append("new/key", 0, "room again"), 1)
+        assert.deepStrictEqual(
+          (yield* journal.heads()).map(({ key, version }) => [key, version]),
+          [
+            ["log", version + 1],
+            ["new/key", 1]
+          ]
+        )
+      })
+    )
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const found = yield* records("log")
+        assert.strictEqual(found[0], "1 kept")
+        assert.strictEqual(found.at(-1), `${found.length} room again`)
+        assert.deepStrictEqual(
+          (yield* queue.inspect("queue")).map(({ id }) => id),
+          ["kept", "room again"]
+        )
+      })
+    )
+  })
+)
+
+it.live("fails as storage_full when there is no inode left, and works again when there is", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    if (!isRoot || !(yield* mounted(directory, "-t", "tmpfs", "-o", "nr_inodes=12", "tmpfs"))) {
+      return skip(context, "a device without inodes needs root, to mount a small tmpfs")
+    }
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const create = (index: number) => append(`k${index}`, 0, "x")
+        const error = yield* Effect.flip(Effect.forEach(Array.from({ length: 20 }), (_, index) => create(index)))
+        assert.strictEqual(reasonOf(error), "storage_full")
+        assert.deepStrictEqual(yield* records("k0"), ["1 x"])
+        fs.rmSync(journalFile(directory, "k1"))
+        yield* Driver.eventually(Effect.option(append("again", 0, "x")), Option.isSome)
+      })
+    )
+  })
+)
+
+it.live("fails as storage_full at the limit of a file's size", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    // What it reports must not meet the limit too.
+    const limited = ["sh", "-c", '(ulimit -f 4; exec "$@") | cat', "sh"]
+    const process = yield* childUnder(limited, "stubborn", directory, "log", "60")
+    assert.strictEqual(yield* process.ended, 0)
+    const reports = process.reports()
+    const refused = reports.slice(0, 60).filter((report) => report.includes("storage_full"))
+    assert.isAbove(refused.length, 0)
+    assert.include(refused[0] ?? "", journalFile(directory, "log"))
+    assert.strictEqual(reports.at(-1), `ok ${60 - refused.length}`)
+    yield* open(directory, append("log", 60 - refused.length, "goes on without the limit"))
+  })
+)
+
+it.live("keeps within the process's limit of open files", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const process = yield* childUnder(["sh", "-c", 'ulimit -n 48; exec "$@"', "sh"], "many", directory, "keys", "120")
+    assert.strictEqual(yield* process.ended, 0)
+    assert.deepStrictEqual(process.reports(), ["120"])
+  })
+)
+
+it.live("fails when it is opened on a directory that it may not write, not later", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* open(directory, append("log", 0, "kept"))
+    const isReadOnly =
+      isRoot &&
+      (yield* mounted(directory, "--bind", directory)) &&
+      childProcess.spawnSync("mount", ["-o", "remount,bind,ro", directory]).status === 0
+    if (!isReadOnly) return skip(context, "a read-only directory needs root, to mount one")
+    const error = yield* Effect.flip(open(directory, Effect.void))
+    assert.deepStrictEqual([error._tag, reasonOf(error)], ["TransportError", "unavailable"])
+    assert.include(error.message, "FileTransport.layer")
+    assert.include(error.message, "EROFS")
+  })
+)
+
+it.live("fails as unavailable when the directory becomes read-only, and still reads", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    if (!isRoot || !(yield* mounted(directory, "--bind", directory))) {
+      return skip(context, "a read-only directory needs root, to mount one")
+    }
+    yield* open(directory, append("log", 0, "kept"))
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        childProcess.spawnSync("mount", ["-o", "remount,bind,ro", directory])
+        assert.deepStrictEqual(yield* records("log"), ["1 kept"])
+        const error = yield* Effect.flip(append("log", 1, "refused"))
+        assert.strictEqual(reasonOf(error), "unavailable")
+        assert.include(error.message, "EROFS")
+        assert.strictEqual(reasonOf(yield* Effect.flip(append("new", 0, "refused"))), "unavailable")
+        childProcess.spawnSync("mount", ["-o", "remount,bind,rw", directory])
+        assert.strictEqual(yield* append("log", 1, "accepted"), 2)
+      })
+    )
+  })
+)
+
+it.live("fails when it is opened where a file is in the way", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    fs.writeFileSync(path.join(directory, "sartor"), "in the way")
+    const error = yield* Effect.flip(open(directory, Effect.void))
+    assert.deepStrictEqual([error._tag, reasonOf(error)], ["TransportError", "corrupt"])
+    assert.strictEqual(fs.readFileSync(path.join(directory, "sartor"), "utf8"), "in the way")
+  })
+)
+
+it.live("takes a flush that failed as final for its file, and acknowledges nothing after it", (context) =>
+  Effect.gen(function* () {
+    if (!hasProgram("strace")) return skip(context, "a failing fdatasync needs strace")
+    const directory = yield* temporary
+    const log = path.join(directory, "strace.txt")
+    // One thread, because strace counts the calls of each.
+    const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=3"]
+    const strace = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-f", "-q", "-o", log, ...inject]
+    const process = yield* childUnder(strace, "stubborn", directory, "log", "5")
+    if ((yield* process.ended) !== 0) return skip(context, "a failing fdatasync needs strace, which may not trace here")
+    const reports = process.reports()
+    assert.deepStrictEqual(reports.slice(0, 2), ["ok 1", "ok 2"])
+    for (const report of reports.slice(2, 5))
+      assert.match(report, /Journal\.append failed \((unavailable)\).*log\.log.*EIO/)
+    assert.deepStrictEqual(reports.slice(5), ["ok added", "ok 2"], "another file goes on, and the old state is read")
+    const flushed = fs.readFileSync(log, "utf8").match(/fdatasync\(\d+/g) ?? []
+    assert.strictEqual(flushed.length, 4, "three of the journal, one of the queue, and none was repeated")
+    assert.isAtLeast((yield* open(directory, records("log"))).length, 2)
+  })
+)
+
+it.live("syncs a new file's directories before it writes, and flushes once an append", (context) =>
+  Effect.gen(function* () {
+    if (!hasProgram("strace")) return skip(context, "counting flushes needs strace")
+    const directory = yield* temporary
+    const log = path.join(directory, "strace.txt")
+    const strace = ["strace", "-f", "-q", "-y", "-o", log, "-e", "trace=fsync,fdatasync,write,openat"]
+    const process = yield* childUnder(strace, "stubborn", directory, "a/b", "3")
+    if ((yield* process.ended) !== 0) return skip(context, "counting flushes needs strace, which may not trace here")
+    const calls = fs.readFileSync(log, "utf8").split("\n")
+    const file = journalFile(directory, "a/b")
+    const position = (pattern: string) => calls.findIndex((call) => call.includes(pattern))
+    const written = position(`<${file}>, "\\n{`)
+    for (let place = path.dirname(file); place.startsWith(directory); place = path.dirname(place)) {
+      const synced = calls.findIndex((call) => / fsync\(/.test(call) && call.includes(`<${place}>`))
+      assert.isTrue(synced >= 0 && synced < written, place)
+    }
+    assert.strictEqual(calls.filter((call) => call.includes("fdatasync(") && call.includes(`<${file}>`)).length, 3)
+    assert.strictEqual(calls.filter((call) => / write\(/.test(call) && call.includes(`<${file}>`)).length, 3)
+  })
+)

@@ -1,0 +1,135 @@
+import { assert, it } from "@effect/vitest"
+import { Queue } from "@sartor/core"
+import { Driver } from "@sartor/core/testing"
+import { Effect, Random } from "effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { append, child, type Child, lines, offer, open, queueFile, records, temporary } from "./support.ts"
+
+const reported = (process: Child, count: number) =>
+  Driver.eventually(Effect.sync(process.reports), (reports) => reports.length >= count)
+
+/** What it appended, as `records` shows it. */
+const acknowledgedBy = (process: Child) => process.reports().slice(1)
+
+const processOf = (entry: string) => entry.split(/[ -]/)[1]
+
+it.live("gives each version to one of two processes, and loses nothing that it acknowledged", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const writers = yield* Effect.all([
+      child("append", directory, "shared", "500"),
+      child("append", directory, "shared", "500")
+    ])
+    for (const writer of writers) yield* reported(writer, 1)
+    fs.writeFileSync(path.join(directory, "go"), "")
+    for (const writer of writers) assert.strictEqual(yield* writer.ended, 0)
+    const found = yield* open(directory, records("shared"))
+    assert.deepStrictEqual(
+      found.map((entry) => entry.split(" ")[0]),
+      Array.from({ length: 1000 }, (_, index) => `${index + 1}`)
+    )
+    assert.deepStrictEqual(writers.flatMap(acknowledgedBy).sort(), [...found].sort())
+    const turns = found.filter((entry, index) => index > 0 && processOf(entry) !== processOf(found[index - 1] ?? ""))
+    assert.isAbove(turns.length, 5, "they have met")
+  })
+)
+
+it.live("has everything that was acknowledged to a process that was killed at any time", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    fs.writeFileSync(path.join(directory, "go"), "")
+    const acknowledged: Array<string> = []
+    for (let kill = 0; kill < 20; kill += 4) {
+      const writers = yield* Effect.all(
+        Array.from({ length: 4 }, (_, index) => child("append", directory, `killed/k${index % 2}`, "1000000"))
+      )
+      for (const writer of writers) {
+        const delay = yield* Random.nextIntBetween(0, 120)
+        yield* reported(writer, 2)
+        yield* Effect.sleep(delay)
+        writer.process.kill("SIGKILL")
+      }
+      for (const [index, writer] of writers.entries()) {
+        assert.strictEqual(yield* writer.ended, "SIGKILL")
+        acknowledged.push(...acknowledgedBy(writer).map((report) => `k${index % 2} ${report}`))
+      }
+    }
+    const found = new Set<string>()
+    for (const key of ["k0", "k1"]) {
+      const entries = yield* open(directory, records(`killed/${key}`))
+      entries.forEach((entry, index) => assert.strictEqual(entry.split(" ")[0], `${index + 1}`))
+      for (const entry of entries) found.add(`${key} ${entry}`)
+    }
+    assert.isAbove(acknowledged.length, 100)
+    assert.deepStrictEqual(
+      acknowledged.filter((entry) => !found.has(entry)),
+      []
+    )
+    yield* open(directory, append("killed/k0", [...found].filter((entry) => entry.startsWith("k0")).length, "goes on"))
+  })
+)
+
+it.live("hands a killed taker's message out at once, as the second attempt", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* open(directory, offer("jobs", "a"))
+    const taker = yield* child("take", directory, "jobs")
+    assert.deepStrictEqual(yield* reported(taker, 1), ["a 1"])
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const [held] = yield* queue.inspect("jobs")
+        assert.strictEqual(held?.owner?.pid, taker.process.pid)
+        const early = yield* Effect.timeoutOption(Effect.scoped(queue.take("jobs")), "50 millis")
+        assert.strictEqual(early._tag, "None")
+        taker.process.kill("SIGKILL")
+        // Its lease would run for an hour.
+        const delivery = yield* Driver.soon(Effect.scoped(queue.take("jobs")))
+        assert.deepStrictEqual([delivery.id, delivery.attempt], ["a", 2])
+      })
+    )
+  })
+)
+
+it.live("delivers what several processes offer, each message to one of several others", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const takers = yield* Effect.all([child("drain", directory, "flow"), child("drain", directory, "flow")])
+    const producers = yield* Effect.all([
+      child("offer", directory, "flow", "300"),
+      child("offer", directory, "flow", "300"),
+      child("offer", directory, "flow", "300")
+    ])
+    for (const producer of producers) assert.strictEqual(yield* producer.ended, 0)
+    const offered = producers.flatMap((producer) => [...producer.reports()])
+    assert.strictEqual(offered.length, 900)
+    const delivered = yield* Driver.eventually(
+      Effect.sync(() => takers.flatMap((taker) => [...taker.reports()])),
+      (ids) => ids.length >= 900
+    )
+    assert.deepStrictEqual([...delivered].sort(), [...offered].sort())
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const { completed } = yield* Driver.eventually(queue.statistics("flow"), ({ inFlight }) => inFlight === 0)
+        assert.strictEqual(completed, 900)
+      })
+    )
+    // Not one line was torn by so many writers.
+    const file = queueFile(directory, "flow")
+    const bytes = fs.readFileSync(file, "utf8")
+    assert.isTrue(bytes.endsWith("}\n"))
+    for (const { end, start } of lines(file)) assert.isObject(JSON.parse(bytes.slice(start, end)))
+  })
+)
+
+it.live("ends when its work does: nothing keeps the process alive", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const process = yield* child("offer", directory, "short", "1")
+    assert.strictEqual(yield* Driver.soon(process.ended), 0)
+  })
+)
