@@ -61,9 +61,11 @@ const main = async () => {
   const baseline = await execute(sequential, "--sequential")
   if (baseline > 128) return baseline
   say("")
-  const reported = await sartor(["report", run, "--baseline", sequential, "--html", html])
-  rmSync(memory, { force: true })
+  const reported = await sartor(["report", run, "--baseline", sequential])
   if (reported !== 0) return reported
+  const written = await sartor(["report", run, "--baseline", sequential, "--html", html], "ignore")
+  if (written !== 0) return written
+  rmSync(memory, { force: true })
   const audit = await sartor(["wake", "audit"])
   const show = (path) => relative(process.cwd(), path) || path
   say(`
