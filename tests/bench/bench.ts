@@ -1,33 +1,73 @@
 /**
  * `pnpm bench`: every figure beside its baseline, measured in the same run. Ratios carry over to other machines, the raw
- * figures do not. Writes `data/bench.json`.
+ * figures do not. `pnpm bench W1 S4` runs some of it, `--quick` less of all. Writes `data/bench.json`.
  */
+import "effect/schema/SchemaJITCompiler/enable"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
+import { backlog } from "./backlog.ts"
+import { endToEnd, idleDelivery, slowDevice } from "./endToEnd.ts"
+import { deviceFlushes } from "./flushes.ts"
+import { progress } from "./measure.ts"
+import type { Options, Row } from "./Row.ts"
 import { savedByParallel } from "./savedByParallel.ts"
+import { loneSend, pipelinedSends, producers } from "./sends.ts"
+import { commitTurn, history, many, resume, wakeSend } from "./sessions.ts"
 
-export interface Row {
-  readonly id: string
-  readonly what: string
-  readonly goal: string
-  readonly value: string
-  readonly met: boolean
-  /** The figures that the value was made of. */
-  readonly raw: { readonly [name: string]: number }
+const all: { readonly [id: string]: (options: Options) => Promise<Row> } = {
+  W1: loneSend,
+  W2: pipelinedSends,
+  W3: endToEnd,
+  W4: idleDelivery,
+  W5: deviceFlushes,
+  W6: slowDevice,
+  W7: producers,
+  W8: backlog,
+  W9: wakeSend,
+  S1: commitTurn,
+  S2: resume,
+  S3: history,
+  S4: many,
+  P1: savedByParallel
 }
 
-const rows: ReadonlyArray<Row> = [await savedByParallel()]
+const args = process.argv.slice(2)
+const options: Options = args.includes("--quick") ? { rounds: 3, scale: 0.2 } : { rounds: 7, scale: 1 }
+const named = args.filter((arg) => !arg.startsWith("--")).map((arg) => arg.toUpperCase())
+const unknown = [
+  ...named.filter((id) => all[id] === undefined),
+  ...args.filter((arg) => arg.startsWith("--") && arg !== "--quick")
+]
+if (unknown.length > 0) {
+  progress(`There is no ${unknown.join(", ")}. Rows: ${Object.keys(all).join(" ")}. Options: --quick.`)
+  process.exit(2)
+}
 
-const width = Math.max(...rows.map((row) => row.what.length))
-console.log(`node ${process.version}, ${cpus().length} processors`)
-for (const { goal, id, met, raw, value, what } of rows) {
-  const figures = Object.entries(raw).map(([name, figure]) => `${name} ${figure}`)
-  console.log(
-    `${id}  ${what.padEnd(width)}  ${value}  (goal ${goal}: ${met ? "met" : "MISSED"})  ${figures.join(", ")}`
-  )
+const rows: Array<Row> = []
+for (const [id, measure] of Object.entries(all)) {
+  if (named.length > 0 && !named.includes(id)) continue
+  progress(`${id} …`)
+  const began = performance.now()
+  rows.push(await measure(options))
+  progress(`${id} took ${((performance.now() - began) / 1000).toFixed(1)} s`)
+}
+
+const verdict = ({ failed, met, notRun }: Row) => {
+  if (failed !== undefined) return `FAILED: ${failed}`
+  if (notRun !== undefined) return `not run: ${notRun}`
+  return met ? "met" : "MISSED"
+}
+const isGood = (row: Row) => row.notRun !== undefined || (row.met && row.failed === undefined)
+
+console.log(`node ${process.version}, ${cpus().length} processors${args.includes("--quick") ? ", quick" : ""}`)
+for (const row of rows) {
+  const figures = Object.entries(row.raw).map(([name, figure]) => `${name} ${figure}`)
+  console.log(`${row.id}  ${row.what}`)
+  console.log(`    ${row.value}  (goal ${row.goal}: ${verdict(row)})  ${figures.join(", ")}`)
 }
 const folder = join(import.meta.dirname, "..", "..", "data")
 mkdirSync(folder, { recursive: true })
-writeFileSync(join(folder, "bench.json"), `${JSON.stringify({ node: process.version, rows }, undefined, 2)}\n`)
-process.exitCode = rows.every((row) => row.met) ? 0 : 6
+const report = { node: process.version, processors: cpus().length, rounds: options.rounds, rows }
+writeFileSync(join(folder, "bench.json"), `${JSON.stringify(report, undefined, 2)}\n`)
+process.exitCode = rows.every(isGood) ? 0 : 6

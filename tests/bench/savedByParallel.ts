@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Row } from "./bench.ts"
+import type { Row } from "./Row.ts"
 
 const sartor = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "sartor.mjs")
 

@@ -59,13 +59,16 @@ const citationsOf = (claim, synthesis) =>
     .filter((agreement) => agreement.topic === claim.topic && agreement.claim === claim.claim)
     .map(({ id, agents }) => `agreement ${id} of ${agents.join(" and ")}`)
 
-const priorityClaims = (ranked, synthesis) =>
+/** Not claims: the auditors made those. */
+const priorityIssues = (ranked, synthesis) =>
   ranked.slice(0, shown).map((claim) => ({
-    topic: `priority/${claim.topic}`,
-    claim: claim.claim,
-    severity: claim.severity,
-    confidence: claim.confidence ?? 0.5,
-    evidence: [...citationsOf(claim, synthesis), `claimed by ${claim.agents.join(" and ")}`, ...claim.evidence]
+    severity: claim.severity ?? "medium",
+    description: sentence(claim.claim),
+    recommendation: [
+      `Claimed by ${claim.agents.join(" and ")}`,
+      ...citationsOf(claim, synthesis),
+      ...claim.evidence
+    ].join("; ")
   }))
 
 const sideText = ({ agents, claim, stance }) => `${agents.join(" and ")} ${stance ?? "support"}: ${sentence(claim)}`
@@ -122,7 +125,8 @@ await runAgent(async ({ task, checkpoint, finding }) => {
   const ranked = rank(all, known)
   const decisions = known.conflicts.toSorted((a, b) => byText(a.topic, b.topic) || byText(a.id, b.id))
   decisions.filter(({ blocking }) => blocking).forEach(({ topic }) => finding(`${topic} blocks until a human decides`))
-  const claims = [...priorityClaims(ranked, known), ...conflictClaims(decisions)]
+  const claims = conflictClaims(decisions)
   checkpoint("cleanup", "verdict written", plural(claims.length, "claim"))
-  return { summary: verdict(known, all, ranked, decisions), claims, confidence: synthesis.confidence ?? 0.5 }
+  const issues = priorityIssues(ranked, known)
+  return { summary: verdict(known, all, ranked, decisions), claims, issues, confidence: synthesis.confidence ?? 0.5 }
 })

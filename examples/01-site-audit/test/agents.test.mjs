@@ -394,9 +394,8 @@ describe("the report", options, () => {
       result.summary,
       new RegExp(`^Not ready: ${critical.length} critical faults\\. 3 of 3 audits reported\\.`)
     )
-    const priorities = result.claims.filter(({ topic }) => topic.startsWith("priority/"))
     assert.sameMembers(
-      priorities.map(({ claim }) => claim),
+      result.issues.map(({ description }) => description),
       critical.map(({ claim }) => claim)
     )
     for (const { id, topic, sides } of synthesis.conflicts) {

@@ -2,6 +2,8 @@
 // Nothing here may need more than the oldest Node that somebody could start it with.
 import { existsSync } from "node:fs"
 import * as module from "node:module"
+import { homedir } from "node:os"
+import { join } from "node:path"
 
 const [major, minor] = process.versions.node.split(".").map(Number)
 const bundle = new URL("../dist/bin.mjs", import.meta.url)
@@ -13,6 +15,8 @@ if (major < 22 || (major === 22 && minor < 19)) {
   console.error("sartor: it is not built yet: run `pnpm --filter @sartor/cli build`")
   process.exitCode = 1
 } else {
-  module.enableCompileCache?.()
+  // Saves ten milliseconds of each start. In the user's own folder: compiled code must not come from one that all may write.
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache")
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE || join(cache, "sartor"))
   await import(bundle.href)
 }

@@ -181,7 +181,7 @@ const transport = ({ detail, operation, reason }: TransportError.TransportError)
     case "unsupported_format":
       return new Failure({ code: "transport_unavailable", message: detail })
     case "storage_full":
-      return new Failure({ code: "storage_full", message: `there is no room: ${detail}` })
+      return new Failure({ code: "storage_full", message: detail })
     case "too_large":
       return badInput(`too large: ${detail}`)
     case "corrupt":
@@ -213,7 +213,10 @@ const usage = ({ commandPath, errors }: CliError.ShowHelp): Failure => {
   })
   switch (error._tag) {
     case "UnrecognizedOption":
-      return badInput(`"${command}" has no flag ${error.option}`, meant(error.suggestions))
+      return badInput(
+        `"${command}" has no flag ${error.option}`,
+        meant(error.suggestions.length > 0 ? error.suggestions : sharedLike(error.option))
+      )
     case "UnknownSubcommand":
       return badInput(`"${command}" has no command ${JSON.stringify(error.subcommand)}`, meant(error.suggestions))
     case "MissingOption":
@@ -235,6 +238,33 @@ const usage = ({ commandPath, errors }: CliError.ShowHelp): Failure => {
     default:
       return badInput(error.message, { hint: help })
   }
+}
+
+/** The flags of every command that somebody may have meant, which effect/cli does not think of. */
+const sharedLike = (option: string): ReadonlyArray<string> =>
+  [
+    "--json",
+    "--transport",
+    "--data-dir",
+    "--nats-url",
+    "--namespace",
+    "--connect-timeout",
+    "--help",
+    "--version"
+  ].filter((flag) => distance(flag, option) <= 2)
+
+/** How many letters have to be changed, added or taken away. */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [index, letter] of [...a].entries()) {
+    const next = [index + 1]
+    for (const [column, other] of [...b].entries()) {
+      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1)
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
 }
 
 /** What effect/cli expects, in the words of this command. */

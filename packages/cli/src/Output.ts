@@ -104,6 +104,7 @@ export const fail = Effect.fnUntraced(function* (
   output: Output["Service"],
   cause: Cause.Cause<Failure.Known | Failure.Ended | OutputError>
 ) {
+  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
   const error = Cause.findErrorOption(cause)
   if (Option.isSome(error)) {
     const { value } = error

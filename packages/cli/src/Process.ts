@@ -214,7 +214,7 @@ export const stoppedBy: Effect.Effect<Option.Option<Signal>> = Effect.sync(() =>
 export const stop = (signal: Signal): Effect.Effect<void> => Effect.sync(() => receive(signal))
 
 /** One press of Ctrl-C may reach us twice: from the terminal, and from a parent that hands it on. */
-const onePress = 50
+const onePress = 150
 
 const receive = (signal: Signal) => {
   const at = performance.now()

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Predicate, Schema, Stream } from "effect"
 import * as Agent from "./Agent.ts"
 import { pointTo } from "./internal/issues.ts"
 import type { Session } from "./Session.ts"
@@ -116,16 +116,28 @@ export const layer = <R>(runners: {
  * @since 0.1.0
  */
 export const parseResult = (input: unknown): Effect.Effect<Agent.Result, RunFailed> =>
-  decodeResult(input).pipe(
-    Effect.mapError(
-      (error) =>
-        new RunFailed({
-          status: "failed",
-          code: "invalid_result",
-          detail: `its result is not valid: ${pointTo(error)}`,
-          retryable: true
-        })
-    )
-  )
+  isDeeperThan(input, maxDepth)
+    ? Effect.fail(invalid(`it is nested more than ${maxDepth} levels deep`))
+    : Effect.mapError(decodeResult(input), (error) => invalid(pointTo(error)))
+
+const invalid = (why: string) =>
+  new RunFailed({
+    status: "failed",
+    code: "invalid_result",
+    detail: `its result is not valid: ${why}`,
+    retryable: true
+  })
+
+/** Deeper than any result is, and far from what a call stack cannot follow. */
+const maxDepth = 200
+
+const isDeeperThan = (value: unknown, limit: number) => {
+  let level = new Set([value])
+  for (let depth = 0; depth <= limit; depth++) {
+    level = new Set([...level].flatMap((each) => (Predicate.isObjectKeyword(each) ? Object.values(each) : [])))
+    if (level.size === 0) return false
+  }
+  return true
+}
 
 const decodeResult = Schema.decodeUnknownEffect(Agent.Result)

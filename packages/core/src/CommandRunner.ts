@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { utf8ToBytes } from "@noble/hashes/utils.js"
 import { Effect, Option, type PlatformError, Predicate, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import type * as Agent from "./Agent.ts"
@@ -78,7 +79,7 @@ const start = Effect.fnUntraced(function* (
         },
         extendEnv: true,
         detached: true,
-        stdin: Stream.make(new TextEncoder().encode(`${JSON.stringify(document(assignment))}\n`)),
+        stdin: Stream.make(utf8ToBytes(`${JSON.stringify(document(assignment))}\n`)),
         additionalFds: { fd3: { type: "input" } },
         forceKillAfter: "2 seconds"
       })
@@ -112,7 +113,7 @@ const follow = (agent: ChildProcessSpawner.ChildProcessHandle): Stream.Stream<Ev
     Stream.splitLines,
     Stream.filter((line) => line.trim() !== ""),
     Stream.mapEffect((line) =>
-      line.length > maxLineBytes ? Effect.fail(tooLarge(`a line of more than ${maxLineBytes} bytes`)) : parseLine(line)
+      isTooLong(line) ? Effect.fail(tooLarge(`a line of more than ${maxLineBytes} bytes`)) : parseLine(line)
     ),
     Stream.tap((line) =>
       Effect.sync(() => {
@@ -156,6 +157,9 @@ const limited = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>) => {
       : Effect.succeed(chunk)
   })
 }
+
+/** Counts only where it may matter. */
+const isTooLong = (line: string) => line.length * 3 > maxLineBytes && utf8ToBytes(line).length > maxLineBytes
 
 type Line = Event | { readonly type: "text"; readonly text: string }
 

@@ -50,7 +50,7 @@ export const make = <R = never>(functions: {
     const name = session.runner.type === "function" ? session.runner.name : ""
     const agent = new Map(Object.entries(functions)).get(name)
     if (agent === undefined) {
-      const detail = `no function is registered under the name "${name}"`
+      const detail = `no function is registered under the name "${name}": give FunctionRunner.make one`
       return Stream.fail(new RunFailed({ status: "failed", code: "no_function", detail, retryable: false }))
     }
     return Stream.callback<Event, RunFailed>(

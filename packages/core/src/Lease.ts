@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, Option, Schema, Scope } from "effect"
+import { type Duration, Effect, Exit, Option, Schema, Scope } from "effect"
 import { Queue } from "./Queue.ts"
 import { Owner } from "./QueueLog.ts"
 import type { TransportError } from "./TransportError.ts"
@@ -47,6 +47,8 @@ export const acquire = Effect.fn("Lease.acquire")(function* (
       Effect.timeoutOption(options.wait ?? "1 second")
     )
     if (Option.isSome(taken)) return taken.value.lost
+    // It may have been taken just as the time was up.
+    yield* Scope.close(scope, Exit.interrupt())
     const owner = yield* holder(name)
     if (Option.isSome(owner)) return yield* new Owned({ name, owner: owner.value })
     yield* own(queue.offer(key, { id: "owner", payload: null }, { revive: true }))

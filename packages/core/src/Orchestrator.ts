@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, type Duration, Effect, Layer, PubSub, Schema, Semaphore, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, PubSub, Schema, Semaphore, Stream } from "effect"
 import type { AgentRunner } from "./AgentRunner.ts"
 import type { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
@@ -25,6 +25,7 @@ import { isTerminal, type Wake } from "./Wake.ts"
 import { Wakes } from "./Wakes.ts"
 import * as Worker from "./Worker.ts"
 import { own } from "./internal/own.ts"
+import { patiently } from "./internal/patience.ts"
 
 /**
  * @category models
@@ -44,6 +45,10 @@ export interface Options {
   readonly onWake?: ((wake: Wake) => Effect.Effect<void, TransportError>) | undefined
   /** Sees every record that the workers commit. */
   readonly observe?: Worker.Options["observe"]
+  /**
+   * Whether sessions of before go on by themselves, which is the default; otherwise each goes on once it is adopted.
+   */
+  readonly resume?: boolean | undefined
   /** How long to wait for a live owner of the inbox; a second by default. */
   readonly wait?: Duration.Input | undefined
   readonly host?: string | undefined
@@ -109,6 +114,8 @@ export class Orchestrator extends Context.Service<
   Orchestrator,
   {
     readonly name: string
+    /** Completes if another orchestrator took the name over, because this one was silent for too long. It works no more. */
+    readonly lost: Effect.Effect<void>
     /** Creates a session and returns at once; it runs when a permit is free, in the order of spawning. */
     readonly spawn: (
       task: Task
@@ -116,7 +123,7 @@ export class Orchestrator extends Context.Service<
       Handle,
       AtCapacity | SessionExists | InvalidField | UnknownRole | InvalidSessionId | TransportError
     >
-    /** Gets a handle on a session of this orchestrator, and puts it back into the queue if it still has to run. */
+    /** Gets a handle on a session, and puts it back into the queue if it still has to run. */
     readonly adopt: (sessionId: string) => Effect.Effect<Handle, SessionNotFound | TransportError>
     /** Waits for all and reports on each, for `Synthesis.synthesize`. */
     readonly collect: (
@@ -139,16 +146,18 @@ export class Orchestrator extends Context.Service<
  * @since 0.1.0
  */
 export const make = Effect.fn("Orchestrator.make")(function* (options: Options = {}) {
-  const { capacity = 100, maxParallel = 5, name = "main", onWake = () => Effect.void } = options
+  const { capacity = 100, maxParallel = 5, name = "main", onWake = () => Effect.void, resume = true } = options
   const queue = yield* Queue
   const sessions = yield* Sessions
   const wakes = yield* Wakes
   const context = yield* Effect.context<Queue | Sessions | Wakes>()
-  yield* Lease.acquire(name, { wait: options.wait })
+  const lost = yield* Lease.acquire(name, { wait: options.wait })
 
   const heard = yield* PubSub.sliding<Wake>(1024)
   const ended = makeSignal()
   const spawning = yield* Semaphore.make(1)
+  /** What was spawned or adopted here. */
+  const taken = new Set<string>()
 
   const acknowledged = (wake: Wake) => {
     if (isTerminal(wake.status)) ended.notify()
@@ -156,32 +165,45 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   }
   const dispatch = (session: Session.Session) => Effect.provideContext(Worker.dispatch(session), context)
   const pump = Effect.flatMap(wakes.handle(name, onWake), Effect.forEach(acknowledged))
-  const reconcile = Effect.delay(wakes.reconcile(name), "5 seconds")
-  const worker = Worker.takeOne({ ...options, orchestrator: name })
+  let closing = false
+  const close = Effect.sync(() => {
+    closing = true
+  })
+  const admit = Effect.suspend(() => (closing ? Effect.never : Effect.void))
+  const worker = Worker.takeOne({ ...options, orchestrator: name, admit })
+  // What somebody committed and could not offer, because it died in between.
+  const reconcile = Effect.gen(function* () {
+    yield* wakes.reconcile(name)
+    const mine = yield* sessions.list({ orchestrator: name })
+    const due = mine.filter((session) => Worker.isDue(session) && (resume || taken.has(session.session_id)))
+    yield* Effect.forEach(due, dispatch, { discard: true })
+  })
 
-  yield* wakes.reconcile(name)
-  // What was created and not dispatched, because this orchestrator died in between.
-  const mine = yield* sessions.list({ orchestrator: name })
-  yield* Effect.forEach(mine.filter(isDue), dispatch, { discard: true })
-  yield* Effect.forkScoped(forever(pump))
-  yield* Effect.forkScoped(forever(reconcile))
-  // One fibre, so that all workers stop at once: an idle one would take up what another has just given back.
+  if (!resume) yield* withdraw(Worker.queueOf(name))
+  yield* reconcile
   yield* Effect.forkScoped(
-    Effect.forEach(Array.from({ length: maxParallel }), () => forever(worker), {
-      concurrency: "unbounded",
-      discard: true
-    })
+    Effect.forEach(
+      [pump, Effect.delay(reconcile, "5 seconds"), ...Array.from({ length: maxParallel }, () => worker)],
+      forever,
+      { concurrency: "unbounded", discard: true }
+    ).pipe(
+      Effect.raceFirst(Effect.andThen(lost, close)),
+      Effect.andThen(Effect.logWarning(`"${name}" was taken over, because it was silent for too long: it stops here`))
+    )
   )
+  // Comes before the fibre's end: an idle worker would take up what another has just given back.
+  yield* Effect.addFinalizer(() => close)
 
-  /** Woken by wakes; looks by itself every second, in case one is late. */
+  /** Woken by wakes; looks by itself every second, in case one is late. Outlasts a transport that is away for a while. */
   const settled = Effect.fnUntraced(function* (id: string) {
-    const session = yield* sessions.open(id)
+    const session = yield* sessions.open(id, { patient: true })
     while (true) {
       const seen = ended.revision()
       const current = yield* session.refresh
       if (Session.isEnded(current.status) || current.status === "blocked") {
         const last = Session.terminalWake(current)
-        if (last === undefined || (yield* wakes.isSettled(name, last.wake_id))) return current
+        if (last === undefined) return current
+        if (yield* patiently(wakes.isSettled(current.orchestrator, last.wake_id))) return current
       }
       yield* Effect.timeoutOption(ended.changed(seen), "1 second")
     }
@@ -201,28 +223,25 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
       return yield* new AtCapacity({ orchestrator: name, what: "inbox", capacity: inboxCapacity })
     }
   })
+  const start = Effect.fnUntraced(function* (session: Session.Session) {
+    taken.add(session.session_id)
+    if (Worker.isDue(session)) yield* dispatch(session)
+    return handle(session)
+  })
 
   return Orchestrator.of({
     name,
+    lost,
     spawn: Effect.fn("Orchestrator.spawn")(function* (task) {
       yield* refuseAtCapacity
-      const session = yield* sessions.create({ ...task, orchestrator: name })
-      yield* dispatch(session)
-      return handle(session)
+      return yield* start(yield* sessions.create({ ...task, orchestrator: name }))
     }, spawning.withPermit),
     adopt: Effect.fn("Orchestrator.adopt")(function* (sessionId) {
-      const session = yield* sessions.get(sessionId)
-      if (isDue(session)) yield* dispatch(session)
-      return handle(session)
+      return yield* start(yield* sessions.get(sessionId))
     }),
     collect: Effect.fn("Orchestrator.collect")(function* (handles) {
-      return yield* Effect.forEach(
-        handles,
-        (agent) => Effect.map(agent.await, (session) => report(agent.name, session)),
-        {
-          concurrency: "unbounded"
-        }
-      )
+      const settle = (agent: Handle) => Effect.map(agent.await, (session) => report(agent.name, session))
+      return yield* Effect.forEach(handles, settle, { concurrency: "unbounded" })
     }),
     wakes: Stream.fromPubSub(heard),
     cancel: (sessionId, reason) => Effect.asVoid(Effect.provideContext(Outbox.cancel(sessionId, reason), context))
@@ -257,17 +276,18 @@ export const report = (agent: string, session: Session.Session): Report => {
   }
 }
 
-/** Whether a session still has to run here. */
-const isDue = ({ runner, status }: Session.Session) =>
-  !Session.isEnded(status) && status !== "blocked" && runner.type !== "external"
+/** Takes out of a queue whatever is in it. */
+const withdraw = Effect.fnUntraced(function* (name: string) {
+  const queue = yield* Queue
+  const waiting = yield* own(queue.inspect(name))
+  yield* Effect.forEach(waiting, ({ id }) => own(queue.settle(name, id, { type: "completed" })), { discard: true })
+})
 
-/** Goes on after a failure of the transport, as long as it takes: what failed is still there to be taken. */
+/** Goes on after whatever went wrong, as long as it takes: what failed is still there to be taken. */
 const forever = <R>(step: Effect.Effect<unknown, unknown, R>) =>
   step.pipe(
     Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.interrupt
-        : Effect.andThen(Effect.logWarning("Trying again in a second", cause), Effect.sleep("1 second"))
+      Effect.andThen(Effect.logWarning("Trying again in a second", cause), Effect.sleep("1 second"))
     ),
     Effect.forever
   )

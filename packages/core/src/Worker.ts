@@ -27,6 +27,8 @@ export interface Options {
   /** Where this is, for the record. */
   readonly host?: string | undefined
   readonly pid?: number | undefined
+  /** Waited for before a run that was taken is begun: at a shut-down nothing is begun that another worker gives back. */
+  readonly admit?: Effect.Effect<void> | undefined
   /** Sees every record that this worker commits, after it is durable. What goes wrong in it harms no run. */
   readonly observe?: ((session: Session.Session, record: Session.Record) => Effect.Effect<void>) | undefined
 }
@@ -92,6 +94,7 @@ export const takeOne = Effect.fn("Worker.takeOne")(
     // How often an attempt may fail is up to the session; a run whose worker died is always taken over.
     const take = { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: backOff(yield* Random.next) }
     const delivery = yield* own(queue.take(queueOf(options.orchestrator), take))
+    yield* options.admit ?? Effect.void
     const { session_id } = yield* Effect.mapError(decodeDispatch(delivery.payload), reject)
     const open = sessions.open(session_id, { patient: true })
     const session = yield* Effect.mapError(open, (error) =>

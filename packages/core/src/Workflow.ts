@@ -3,21 +3,23 @@
  *
  * @since 0.1.0
  */
-import { sha256 } from "@noble/hashes/sha2.js"
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
-import { Deferred, Effect, FileSystem, Path, Schedule, Schema, Stream } from "effect"
+import { Deferred, Duration, Effect, Option, Path, Schedule, Schema, Stream } from "effect"
 import type * as Agent from "./Agent.ts"
 import { Journal } from "./Journal.ts"
+import * as Lease from "./Lease.ts"
 import * as Orchestrator from "./Orchestrator.ts"
-import * as Outbox from "./Outbox.ts"
-import type * as Session from "./Session.ts"
+import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { nowText, Sessions } from "./Sessions.ts"
 import * as Synthesis from "./Synthesis.ts"
+import type { TransportError } from "./TransportError.ts"
 import { isTerminal } from "./Wake.ts"
-import type { Agent as Step, Workflow } from "./WorkflowFile.ts"
+import { Wakes } from "./Wakes.ts"
+import { type Agent as Step, order, type Workflow } from "./WorkflowFile.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
 import * as WorkflowRuns from "./WorkflowRuns.ts"
+import { fingerprintOf } from "./internal/fingerprint.ts"
+import { patiently } from "./internal/patience.ts"
 
 /**
  * @category models
@@ -34,7 +36,7 @@ export interface Options {
   readonly fresh?: boolean | undefined
   /** One agent at a time, in order. */
   readonly sequential?: boolean | undefined
-  /** Hears what happens, as it happens. */
+  /** Hears what happens, as it happens. What goes wrong in it harms no run. */
   readonly onEvent?: ((event: Event) => Effect.Effect<void>) | undefined
   readonly host?: string | undefined
   readonly pid?: number | undefined
@@ -57,95 +59,100 @@ export type Event =
     }
   | { readonly type: "synthesized"; readonly agent: string; readonly synthesis: Synthesis.Synthesis }
 
+/** Somebody else has begun the run after this one did. */
+class Superseded extends Schema.TaggedError<Superseded>("@sartor/core/Workflow/Superseded")("Superseded", {}) {}
+
 /**
  * Runs a workflow to its end and answers the run document. Run it again after a crash, here or elsewhere: it goes on where
- * it was.
+ * it was. While it runs it outlasts a transport that is away for up to a minute.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const run = Effect.fn("Workflow.run")(function* (options: Options) {
-  const { workflow } = options
   const runId = yield* WorkflowRuns.choose(options)
-  const log = yield* WorkflowRuns.open(runId)
-  const before = yield* log.refresh
-  if (before.ended !== undefined && before.ended.status !== "blocked") return yield* WorkflowRuns.document(runId)
+  return yield* execute(options, runId).pipe(
+    Effect.catchTag("Superseded", (error) =>
+      Effect.flatMap(Lease.holder(runId), (owner) =>
+        Effect.fail(Option.isSome(owner) ? new Lease.Owned({ name: runId, owner: owner.value }) : error)
+      )
+    ),
+    // Who took it over has stopped meanwhile.
+    Effect.retry({ while: (error): error is Superseded => error._tag === "Superseded" })
+  )
+})
 
-  const { onEvent = () => Effect.void } = options
+const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
+  const { folder, host, onEvent = () => Effect.void, pid, workflow } = options
   const sessions = yield* Sessions
-  const { host, pid } = options
-  const maxParallel = options.sequential === true ? 1 : workflow.max_parallel
-  /** By session, the agent that it executes. */
-  const agentOf = (session: string) =>
-    [...log.current().spawned.values()].find((spawned) => spawned.session_id === session)?.agent
+  const journal = yield* Journal
+  const log = yield* WorkflowRuns.open(runId, { patient: true })
+  if (WorkflowRun.isOver(yield* log.refresh)) return yield* WorkflowRuns.document(runId)
 
-  /** Commits how an agent ended, once. */
-  const finish = Effect.fnUntraced(function* (session: Session.Session) {
-    const agent = agentOf(session.session_id)
-    if (agent === undefined) return
-    yield* log.update((state) => {
-      const spawned = state.spawned.get(agent)
-      const known = state.finished.get(agent)
-      if (spawned?.session_id !== session.session_id) return Effect.succeed([])
-      const ending = endingOf(session)
-      if (known?.session_id === session.session_id && known.status === ending.status) return Effect.succeed([])
-      return Effect.map(nowText, (at) => [
-        { type: "finished" as const, at, agent, fingerprint: spawned.fingerprint, ...ending }
-      ])
+  const maxParallel = options.sequential === true ? 1 : workflow.max_parallel
+  const tell = (event: Event) =>
+    Effect.catchCause(onEvent(event), (cause) => Effect.logWarning("A listener of the run failed", cause))
+
+  /** Commits how an agent ended, once. Whoever does so says the same. */
+  const finish = (session: Session.Session) =>
+    log.update((state) => {
+      const spawned = [...state.spawned.values()].find(({ session_id }) => session_id === session.session_id)
+      if (spawned === undefined || !(Session.isEnded(session.status) || session.status === "blocked")) {
+        return Effect.succeed([])
+      }
+      const { agent, fingerprint } = spawned
+      const ending = WorkflowRun.endingOf(session)
+      if (state.finished.get(agent)?.status === ending.status) return Effect.succeed([])
+      return Effect.map(nowText, (at) => [{ type: "finished" as const, at, agent, fingerprint, ...ending }])
     })
-  })
 
   const orchestrator = yield* Orchestrator.make({
     name: runId,
     maxParallel,
     host,
     pid,
+    // What is left of an earlier definition must not run.
+    resume: false,
     onWake: (wake) =>
       isTerminal(wake.status)
-        ? Effect.flatMap(sessions.get(wake.session_id), finish).pipe(Effect.catchTag("SessionNotFound", Effect.die))
+        ? Effect.flatMap(sessions.get(wake.session_id), finish).pipe(
+            Effect.asVoid,
+            Effect.catchTag("SessionNotFound", Effect.die)
+          )
         : Effect.void,
     observe: (session, record) => {
       const { name, session_id } = session
-      return name === undefined ? Effect.void : onEvent({ type: "session", agent: name, session_id, record })
+      return name === undefined ? Effect.void : tell({ type: "session", agent: name, session_id, record })
     }
   })
-  // Read again: now it is certain that nobody else writes this run.
+
   const resumed = (yield* log.refresh).begun !== undefined
-  const begun = yield* log.update(() =>
-    Effect.map(nowText, (at) => [
-      {
-        type: "begun" as const,
-        at,
-        run_id: runId,
-        workflow,
-        max_parallel: maxParallel,
-        ...(options.file === undefined ? {} : { file: options.file })
-      }
-    ])
+  const begun = yield* log.update((state) =>
+    WorkflowRun.isOver(state)
+      ? Effect.succeed([])
+      : Effect.map(nowText, (at) => [
+          {
+            type: "begun" as const,
+            at,
+            run_id: runId,
+            workflow,
+            max_parallel: maxParallel,
+            ...(options.file === undefined ? {} : { file: options.file })
+          }
+        ])
   )
-  yield* onEvent({ type: "begun", at: begun.begun?.at ?? "", run_id: runId, resumed })
-  const journal = yield* Journal
-  yield* Effect.forkScoped(Stream.runForEach(journal.watch(`workflow/${runId}`), () => log.refresh))
-  if (workflow.timeout !== undefined) {
-    yield* Effect.forkScoped(Effect.delay(WorkflowRuns.cancel(runId, "its timeout has passed"), workflow.timeout))
-  }
+  // It was ended by somebody else while this one waited for it.
+  if (WorkflowRun.isOver(begun)) return yield* WorkflowRuns.document(runId)
 
-  const done = new Map<string, Deferred.Deferred<WorkflowRun.Finished>>()
-  for (const agent of workflow.agents) done.set(agent.name, yield* Deferred.make<WorkflowRun.Finished>())
-  const after = (name: string) => Effect.flatMap(Effect.fromNullishOr(done.get(name)), Deferred.await)
-
-  const step = Effect.fnUntraced(function* (agent: Step) {
-    const needs = yield* Effect.orDie(Effect.forEach(agent.needs, after))
-    const fingerprint = yield* fingerprintOf(agent, options.folder, yield* digestOf(needs))
-    const known = log.current().finished.get(agent.name)
-    if (known?.fingerprint === fingerprint && known.status !== "skipped" && known.status !== "blocked") {
-      yield* onEvent({ type: "finished", agent: agent.name, finished: known, remembered: true })
-      return known
-    }
-    const finished = yield* execute(agent, needs, fingerprint)
-    yield* onEvent({ type: "finished", agent: agent.name, finished, remembered: false })
-    return finished
-  })
+  /** Commits while the run is still ours. */
+  const commit = (
+    decide: (state: WorkflowRun.WorkflowRun, at: string) => ReadonlyArray<WorkflowRun.Record>
+  ): Effect.Effect<WorkflowRun.WorkflowRun, Superseded | TransportError> =>
+    log.update((state) =>
+      state.generation === begun.generation
+        ? Effect.map(nowText, (at) => decide(state, at))
+        : Effect.fail(new Superseded())
+    )
 
   /** Commits an ending that no session has. */
   const settle = Effect.fnUntraced(function* (
@@ -153,25 +160,66 @@ export const run = Effect.fn("Workflow.run")(function* (options: Options) {
     fingerprint: string,
     ending: Pick<WorkflowRun.Finished, "status" | "error">
   ) {
-    const state = yield* log.update(() =>
-      Effect.map(nowText, (at) => [
-        { type: "finished" as const, at, agent: agent.name, fingerprint, attempts: 0, ...ending }
-      ])
-    )
-    return yield* Effect.orDie(Effect.fromNullishOr(state.finished.get(agent.name)))
+    const state = yield* commit((_, at) => [
+      { type: "finished", at, agent: agent.name, fingerprint, attempts: 0, ...ending }
+    ])
+    return yield* endOf(state, agent)
   })
 
-  const execute = Effect.fnUntraced(function* (
+  const synthesize = Effect.fnUntraced(function* (agent: Step, needs: ReadonlyArray<WorkflowRun.Finished>) {
+    const synthesis = Synthesis.synthesize(yield* patiently(Effect.forEach(needs, reportOf)))
+    yield* commit((_, at) => [{ type: "synthesized", at, agent: agent.name, synthesis }])
+    yield* tell({ type: "synthesized", agent: agent.name, synthesis })
+    return synthesis
+  })
+
+  /** Spawns the agent's session, or takes up the one of before, and waits for its end. */
+  const spawn = Effect.fnUntraced(function* (
+    agent: Step,
+    needs: ReadonlyArray<WorkflowRun.Finished>,
+    fingerprint: string,
+    synthesis: Synthesis.Synthesis | undefined
+  ) {
+    // The id is chosen and committed first: a crash after the session is created finds it again.
+    const made = yield* SessionId.make(agent.role, agent.task_type)
+    const { spawned } = yield* commit((state, at) =>
+      state.spawned.get(agent.name)?.fingerprint === fingerprint
+        ? []
+        : [{ type: "spawned", at, agent: agent.name, session_id: made, fingerprint }]
+    )
+    const id = spawned.get(agent.name)?.session_id ?? made
+    const task = {
+      id,
+      name: agent.name,
+      role: agent.role,
+      taskType: agent.task_type,
+      prompt: agent.prompt,
+      inputs: Object.fromEntries(
+        needs.flatMap((need) => (need.session_id === undefined ? [] : [[need.agent, need.session_id]]))
+      ),
+      limits: { timeout: agent.timeout, retries: agent.retries },
+      runner: yield* runnerOf(agent, folder),
+      metadata: { workflow: workflow.name, run_id: runId },
+      ...(synthesis === undefined ? {} : { synthesis: encodeSynthesis(synthesis) })
+    }
+    const handle = yield* orchestrator.adopt(id).pipe(
+      Effect.catchTag("SessionNotFound", () => orchestrator.spawn(task)),
+      patiently,
+      Effect.retry({ schedule: whenThereIsRoom, while: (error) => error._tag === "AtCapacity" })
+    )
+    yield* obey
+    return yield* handle.await
+  })
+
+  const perform = Effect.fnUntraced(function* (
     agent: Step,
     needs: ReadonlyArray<WorkflowRun.Finished>,
     fingerprint: string
   ) {
     const { cancelled } = log.current()
     if (cancelled !== undefined) {
-      return yield* settle(agent, fingerprint, {
-        status: "cancelled",
-        error: { code: "cancelled", message: cancelled }
-      })
+      const error = { code: "cancelled", message: cancelled }
+      return yield* settle(agent, fingerprint, { status: "cancelled", error })
     }
     const unmet = needs.filter((need) => need.status !== "complete")
     if (!agent.synthesize && unmet.length > 0) {
@@ -184,121 +232,78 @@ export const run = Effect.fn("Workflow.run")(function* (options: Options) {
       const error = { code: "no_runner", message: `agents of runner "claude" are not built yet: use a command` }
       return yield* settle(agent, fingerprint, { status: "failed", error })
     }
-    const session = yield* spawn(agent, needs, fingerprint, synthesis)
-    yield* finish(session)
-    return yield* Effect.orDie(Effect.fromNullishOr(log.current().finished.get(agent.name)))
+    return yield* endOf(yield* finish(yield* spawn(agent, needs, fingerprint, synthesis)), agent)
   })
 
-  const synthesize = Effect.fnUntraced(function* (agent: Step, needs: ReadonlyArray<WorkflowRun.Finished>) {
-    const reports = yield* Effect.forEach(needs, (need) =>
-      need.session_id === undefined
-        ? Effect.succeed({
-            agent: need.agent,
-            outcome: need.status,
-            ...(need.error === undefined ? {} : { problem: need.error })
-          })
-        : Effect.map(sessions.get(need.session_id), (session) => Orchestrator.report(need.agent, session))
-    )
-    const synthesis = Synthesis.synthesize(reports)
-    yield* log.update(() =>
-      Effect.map(nowText, (at) => [{ type: "synthesized" as const, at, agent: agent.name, synthesis }])
-    )
-    yield* onEvent({ type: "synthesized", agent: agent.name, synthesis })
-    return synthesis
+  const done = new Map<string, Deferred.Deferred<WorkflowRun.Finished>>()
+  for (const { name } of workflow.agents) done.set(name, yield* Deferred.make<WorkflowRun.Finished>())
+  const ended = (name: string) => Effect.orDie(Effect.fromNullishOr(done.get(name)))
+
+  const step = Effect.fnUntraced(function* (agent: Step) {
+    const needs = yield* Effect.forEach(agent.needs, (name) => Effect.flatMap(ended(name), Deferred.await))
+    const fingerprint = yield* patiently(fingerprintOf(agent, folder, needs))
+    const known = log.current().finished.get(agent.name)
+    const remembered = known?.fingerprint === fingerprint && known.status !== "skipped" && known.status !== "blocked"
+    const finished = remembered ? known : yield* perform(agent, needs, fingerprint)
+    yield* tell({ type: "finished", agent: agent.name, finished, remembered })
+    yield* Effect.flatMap(ended(agent.name), Deferred.succeed(finished))
+    return finished
   })
 
-  /** Spawns the agent's session, or takes up the one of before, and waits for its end. */
-  const spawn = Effect.fnUntraced(function* (
-    agent: Step,
-    needs: ReadonlyArray<WorkflowRun.Finished>,
-    fingerprint: string,
-    synthesis: Synthesis.Synthesis | undefined
-  ) {
-    const before = log.current().spawned.get(agent.name)
-    const id =
-      before?.fingerprint === fingerprint ? before.session_id : yield* SessionId.make(agent.role, agent.task_type)
-    if (before?.session_id !== id) {
-      // The id is chosen and committed first: a crash after the session is created finds it again.
-      yield* log.update(() =>
-        Effect.map(nowText, (at) => [{ type: "spawned" as const, at, agent: agent.name, session_id: id, fingerprint }])
-      )
-    }
-    const inputs = Object.fromEntries(
-      needs.flatMap((need) => (need.session_id === undefined ? [] : [[need.agent, need.session_id]]))
-    )
-    const task = {
-      id,
-      name: agent.name,
-      role: agent.role,
-      taskType: agent.task_type,
-      prompt: agent.prompt,
-      inputs,
-      limits: { timeout: agent.timeout, retries: agent.retries },
-      runner: yield* runnerOf(agent, options.folder),
-      metadata: { workflow: workflow.name, run_id: runId },
-      ...(synthesis === undefined ? {} : { synthesis: encodeSynthesis(synthesis) })
-    }
-    const handle = yield* orchestrator.adopt(id).pipe(
-      Effect.catchTag("SessionNotFound", () => orchestrator.spawn(task)),
-      Effect.retry(($) => $(whenThereIsRoom).pipe(Schedule.while(({ input }) => input._tag === "AtCapacity")))
-    )
-    if (log.current().cancelled !== undefined) yield* Effect.ignore(Outbox.cancel(id, "its run was cancelled"))
-    return yield* handle.await
+  /** Cancels what runs, once the run is cancelled. */
+  const obey = Effect.gen(function* () {
+    const { cancelled } = yield* log.refresh
+    if (cancelled !== undefined) yield* patiently(WorkflowRuns.cancelSessions(runId, cancelled))
   })
+  // A change may go unnoticed, so that it also looks by itself.
+  const obeying = Stream.runForEach(
+    Stream.merge(journal.watch(`workflow/${runId}`), Stream.tick("5 seconds")),
+    () => obey
+  ).pipe(Effect.retry(Schedule.spaced("1 second")))
+  const timingOut = (timeout: number) =>
+    patiently(
+      WorkflowRuns.cancel(runId, `its timeout of ${Duration.format(Duration.millis(timeout))} has passed`)
+    ).pipe(
+      Effect.catchCause((cause) => Effect.logError(`Run ${runId} has timed out and cannot be cancelled`, cause)),
+      Effect.delay(timeout)
+    )
 
-  yield* Effect.forEach(
-    workflow.agents,
-    (agent) =>
-      Effect.flatMap(step(agent), (finished) =>
-        Effect.flatMap(Effect.orDie(Effect.fromNullishOr(done.get(agent.name))), Deferred.succeed(finished))
-      ),
-    { concurrency: "unbounded", discard: true }
+  /** Every wake is handled before the run ends: nobody would come for it afterwards. */
+  const handled = patiently((yield* Wakes).pending(runId)).pipe(
+    Effect.repeat({
+      until: (pending) => pending.length === 0,
+      schedule: Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "1 minute" }))
+    })
   )
-  yield* log.update((state) =>
-    Effect.map(nowText, (at) => [{ type: "ended" as const, at, status: WorkflowRun.statusOf(state) }])
-  )
-  return yield* WorkflowRuns.document(runId)
+
+  const work = Effect.gen(function* () {
+    yield* tell({ type: "begun", at: begun.begun?.at ?? "", run_id: runId, resumed })
+    yield* Effect.forkScoped(obeying)
+    if (workflow.timeout !== undefined) yield* Effect.forkScoped(timingOut(workflow.timeout))
+    const finished =
+      maxParallel === 1
+        ? yield* Effect.forEach(inOrder(workflow), step)
+        : yield* Effect.forEach(workflow.agents, step, { concurrency: "unbounded" })
+    const used = new Set(finished.flatMap(({ session_id }) => (session_id === undefined ? [] : [session_id])))
+    yield* patiently(WorkflowRuns.cancelSessions(runId, "its workflow was changed", used))
+    yield* handled
+    yield* commit((state, at) => [{ type: "ended", at, status: WorkflowRun.statusOf(state) }])
+    return yield* patiently(WorkflowRuns.document(runId))
+  })
+  return yield* Effect.raceFirst(work, Effect.andThen(orchestrator.lost, new Superseded()))
 }, Effect.scoped)
 
-/** How a session ended, as the run's journal keeps it. */
-const endingOf = ({ error, runs, session_id, status, updated_at }: Session.Session) => {
-  const ended = status === "complete" || status === "blocked" || status === "cancelled" ? status : ("failed" as const)
-  const first = runs[0]
-  return {
-    session_id,
-    status: ended,
-    attempts: runs.length,
-    ...(first === undefined ? {} : { started_at: first.started_at }),
-    finished_at: runs.at(-1)?.ended_at ?? updated_at,
-    ...(error === undefined || ended === "complete" ? {} : { error })
-  }
-}
+const endOf = (state: WorkflowRun.WorkflowRun, { name }: Step) =>
+  Effect.orDie(Effect.fromNullishOr(state.finished.get(name)))
 
-/** What an agent gets from its needs, in few bytes. */
-const digestOf = Effect.fnUntraced(function* (needs: ReadonlyArray<WorkflowRun.Finished>) {
-  const sessions = yield* Sessions
-  return yield* Effect.forEach(needs, ({ agent, session_id, status }) =>
-    session_id === undefined
-      ? Effect.succeed([agent, status])
-      : Effect.map(sessions.get(session_id), ({ result }) => [agent, status, digest(JSON.stringify(result ?? null))])
-  )
+/** One agent after another: each after its needs, else as in the file. */
+const inOrder = (workflow: Workflow) =>
+  order(workflow).flatMap((name) => workflow.agents.filter((agent) => agent.name === name))
+
+const reportOf = Effect.fnUntraced(function* ({ agent, error, session_id, status }: WorkflowRun.Finished) {
+  if (session_id === undefined) return { agent, outcome: status, ...(error === undefined ? {} : { problem: error }) }
+  return Orchestrator.report(agent, yield* (yield* Sessions).get(session_id))
 })
-
-/** Of all that the result of an agent depends on: the same fingerprint, the same result. */
-const fingerprintOf = Effect.fnUntraced(function* (agent: Step, folder: string, needs: unknown) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const cwd = path.resolve(folder, agent.cwd ?? ".")
-  const files = yield* Effect.forEach(agent.command ?? [], (word) =>
-    fs.readFile(path.resolve(cwd, word)).pipe(
-      Effect.map((content) => bytesToHex(sha256(content))),
-      Effect.catch(() => Effect.succeed(""))
-    )
-  )
-  return digest(JSON.stringify([agent, needs, files]))
-})
-
-const digest = (text: string) => bytesToHex(sha256(utf8ToBytes(text)))
 
 const runnerOf = Effect.fnUntraced(function* (agent: Step, folder: string) {
   if (agent.command === undefined) return { type: "function" as const, name: agent.name }

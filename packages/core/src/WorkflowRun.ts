@@ -5,6 +5,7 @@
  */
 import { Result as EffectResult, Schema } from "effect"
 import { Problem, Result } from "./Agent.ts"
+import type { Session } from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
 import { Synthesis } from "./Synthesis.ts"
 import { Timestamp } from "./Wake.ts"
@@ -103,15 +104,26 @@ export type Record = typeof Record.Type
 export type Finished = typeof Finished.Type
 
 /**
+ * What a finished agent is, whichever agent it is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Ending = Omit<Finished, "type" | "at" | "agent" | "fingerprint">
+
+/**
  * A run as far as it has come. What was begun last counts: a resumed run may have another definition.
  *
  * @category models
  * @since 0.1.0
  */
 export interface WorkflowRun {
+  /** How often it was begun. Who began it last owns it: whoever finds another number than its own must stop. */
+  readonly generation: number
   readonly begun: typeof Begun.Type | undefined
   readonly started_at: string
   readonly spawned: ReadonlyMap<string, typeof Spawned.Type>
+  /** How agents ended; nothing of one that was spawned anew since. */
   readonly finished: ReadonlyMap<string, Finished>
   readonly syntheses: ReadonlyMap<string, Synthesis>
   /** Why it was cancelled, if it was. */
@@ -124,6 +136,7 @@ export interface WorkflowRun {
  * @since 0.1.0
  */
 export const empty: WorkflowRun = {
+  generation: 0,
   begun: undefined,
   started_at: "",
   spawned: new Map(),
@@ -144,12 +157,16 @@ export const apply = (run: WorkflowRun, record: Record): EffectResult.Result<Wor
     case "begun":
       return EffectResult.succeed({
         ...run,
+        generation: run.generation + 1,
         begun: record,
         started_at: run.started_at === "" ? record.at : run.started_at,
         ended: undefined
       })
-    case "spawned":
-      return EffectResult.succeed({ ...run, spawned: new Map(run.spawned).set(record.agent, record) })
+    case "spawned": {
+      const finished = new Map(run.finished)
+      finished.delete(record.agent)
+      return EffectResult.succeed({ ...run, spawned: new Map(run.spawned).set(record.agent, record), finished })
+    }
     case "finished":
       return EffectResult.succeed({ ...run, finished: new Map(run.finished).set(record.agent, record) })
     case "synthesized":
@@ -160,6 +177,45 @@ export const apply = (run: WorkflowRun, record: Record): EffectResult.Result<Wor
       return EffectResult.succeed({ ...run, ended: { status: record.status, at: record.at } })
   }
 }
+
+/**
+ * How a session ended, or is blocked, as a run keeps it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const endingOf = ({ error, runs, session_id, status, updated_at }: Session): Ending => {
+  const ended = status === "complete" || status === "blocked" || status === "cancelled" ? status : ("failed" as const)
+  const first = runs[0]
+  return {
+    session_id,
+    status: ended,
+    attempts: runs.length,
+    ...(first === undefined ? {} : { started_at: first.started_at }),
+    finished_at: runs.at(-1)?.ended_at ?? updated_at,
+    ...(error === undefined || ended === "complete" ? {} : { error })
+  }
+}
+
+/**
+ * Whether a run has come to its end. One that is blocked waits for a human, and can go on.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isOver = ({ ended }: WorkflowRun): boolean => ended !== undefined && ended.status !== "blocked"
+
+/**
+ * The syntheses of a run by agent, without those of agents that its workflow no longer has.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const synthesesOf = (run: WorkflowRun): ReadonlyArray<readonly [string, Synthesis]> =>
+  (run.begun?.workflow.agents ?? []).flatMap(({ name, synthesize }) => {
+    const synthesis = synthesize ? run.syntheses.get(name) : undefined
+    return synthesis === undefined ? [] : [[name, synthesis] as const]
+  })
 
 /**
  * How a run ends, from how its agents and its syntheses did.
@@ -175,7 +231,7 @@ export const statusOf = (run: WorkflowRun): Status => {
   const forgiven = new Set(agents.filter((agent) => agent.synthesize).flatMap((agent) => agent.needs))
   const lost = agents.filter((agent) => ended(agent.name) !== "complete")
   if (lost.some((agent) => !forgiven.has(agent.name))) return "failed"
-  const whole = [...run.syntheses.values()].every((synthesis) => synthesis.status === "complete")
+  const whole = synthesesOf(run).every(([, synthesis]) => synthesis.status === "complete")
   return lost.length === 0 && whole ? "complete" : "degraded"
 }
 

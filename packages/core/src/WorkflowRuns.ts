@@ -5,7 +5,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
-import { Effect, Option, Schema, Stream } from "effect"
+import { Effect, Option, Result, Schema } from "effect"
 import { Journal } from "./Journal.ts"
 import { Slug } from "./Key.ts"
 import * as Lease from "./Lease.ts"
@@ -13,11 +13,11 @@ import * as Metrics from "./Metrics.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Session from "./Session.ts"
 import { uniqueSuffix } from "./SessionId.ts"
-import { InvalidField, nowText, Sessions } from "./Sessions.ts"
+import { InvalidField, nowText, type OpenOptions, Sessions } from "./Sessions.ts"
 import { Wakes } from "./Wakes.ts"
 import type { Workflow } from "./WorkflowFile.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
-import { own } from "./internal/own.ts"
+import { isTransient } from "./internal/patience.ts"
 import * as Replica from "./internal/Replica.ts"
 
 /**
@@ -44,19 +44,24 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>("@sartor/core/W
 export type Log = Replica.Replica<WorkflowRun.WorkflowRun, WorkflowRun.Record, never>
 
 /**
- * Opens the journal of a run, whether it has begun or not.
+ * Opens the journal of a run, whether it has begun or not. Patient, it outlasts a transport that is away for up to a
+ * minute.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const open = Effect.fnUntraced(function* (runId: string): Effect.fn.Return<Log, never, Journal> {
+export const open = Effect.fnUntraced(function* (
+  runId: string,
+  { patient }: OpenOptions = {}
+): Effect.fn.Return<Log, never, Journal> {
   const journal = yield* Journal
   return Replica.make({
     journal,
     key: `workflow/${runId}`,
     record: RecordJson,
     initial: WorkflowRun.empty,
-    apply: WorkflowRun.apply
+    apply: WorkflowRun.apply,
+    patient
   })
 })
 
@@ -72,32 +77,38 @@ export const choose = Effect.fnUntraced(function* (options: {
   readonly runId?: string | undefined
   readonly fresh?: boolean | undefined
 }) {
-  const { fresh = false, runId, workflow } = options
+  const { runId, workflow } = options
   if (runId !== undefined) {
-    if (Schema.is(Slug)(runId)) return runId
-    return yield* new InvalidField({ field: "run_id", detail: "use lower-case letters, digits and single hyphens" })
+    if (!Schema.is(Slug)(runId)) {
+      return yield* new InvalidField({ field: "run_id", detail: "use lower-case letters, digits and single hyphens" })
+    }
+    const { begun } = yield* (yield* open(runId)).refresh
+    if (begun === undefined || begun.workflow.name === workflow.name) return runId
+    const detail = `${runId} is a run of workflow "${begun.workflow.name}", not of "${workflow.name}": choose another id`
+    return yield* new InvalidField({ field: "run_id", detail })
   }
   const journal = yield* Journal
-  const key = `identity/${digest(JSON.stringify([workflow.name, workflow.vars])).slice(0, 32)}`
-  while (true) {
-    const known = yield* own(Stream.runCollect(journal.read(key)))
-    const newest = known.at(-1)
-    if (newest !== undefined) {
-      const last = (yield* Effect.orDie(decodeIdentity(newest.record))).run_id
-      const { ended } = yield* (yield* open(last)).refresh
-      const over = ended !== undefined && ended.status !== "blocked"
-      if (!over && !fresh) return last
+  const identity = Replica.make<string | undefined, typeof Identity.Type, typeof Identity.Type, never>({
+    journal,
+    key: `identity/${digest(JSON.stringify([workflow.name, workflow.vars])).slice(0, 32)}`,
+    record: Identity,
+    initial: undefined,
+    apply: (_, { run_id }) => Result.succeed(run_id)
+  })
+  const before = yield* identity.refresh
+  const chosen = yield* identity.update(
+    Effect.fnUntraced(function* (last) {
+      const { ended } = last === undefined ? WorkflowRun.empty : yield* (yield* open(last)).refresh
+      const over = last === undefined || (ended !== undefined && ended.status !== "blocked")
+      // Somebody who was faster has chosen just now: that is fresh enough.
+      if (!over && !(options.fresh === true && last === before)) return []
       const owner = over ? Option.none() : yield* Lease.holder(last)
-      if (Option.isSome(owner)) return yield* new Lease.Owned({ name: last, owner: owner.value })
-    }
-    const name = workflow.name.replace(/-+/g, "-").replace(/-$/, "")
-    const chosen = `${name}-${yield* uniqueSuffix}`
-    const written = yield* own(journal.append(key, newest?.version ?? 0, [{ run_id: chosen }])).pipe(
-      Effect.as(true),
-      Effect.catchTag("VersionConflict", () => Effect.succeed(false))
-    )
-    if (written) return chosen
-  }
+      if (last !== undefined && Option.isSome(owner)) return yield* new Lease.Owned({ name: last, owner: owner.value })
+      const name = workflow.name.replace(/-+/g, "-").replace(/-$/, "")
+      return [{ run_id: `${name}-${yield* uniqueSuffix}` }]
+    })
+  )
+  return chosen ?? (yield* Effect.die(`no run was chosen for workflow ${workflow.name}`))
 })
 
 /**
@@ -112,7 +123,7 @@ export type Summary = Pick<
 > & { readonly agents: { readonly total: number; readonly ended: number } }
 
 /**
- * Lists all runs, newest first.
+ * Lists all runs, newest first. One that is damaged is left out, with a warning that names it.
  *
  * @category constructors
  * @since 0.1.0
@@ -120,10 +131,19 @@ export type Summary = Pick<
 export const list = Effect.fn("WorkflowRuns.list")(function* () {
   const journal = yield* Journal
   const heads = yield* journal.heads("workflow/")
-  const summaries = yield* Effect.forEach(heads, ({ key }) => summary(key.slice("workflow/".length)), {
-    concurrency: 16
-  })
-  return summaries.flatMap(Option.toArray).sort((a, b) => (a.started_at < b.started_at ? 1 : -1))
+  const summaries = yield* Effect.forEach(
+    heads,
+    ({ key }) =>
+      Effect.catchIf(
+        summary(key.slice("workflow/".length)),
+        (error) => !isTransient(error),
+        ({ message }) => Effect.as(Effect.logWarning(`A run is left out: ${message}`), Option.none<Summary>())
+      ),
+    { concurrency: 16 }
+  )
+  return summaries
+    .flatMap(Option.toArray)
+    .sort((a, b) => (a.started_at === b.started_at ? 0 : a.started_at < b.started_at ? 1 : -1))
 })
 
 const summary = Effect.fnUntraced(function* (runId: string) {
@@ -137,7 +157,10 @@ const summary = Effect.fnUntraced(function* (runId: string) {
     started_at: state.started_at,
     ...(state.ended === undefined ? {} : { finished_at: state.ended.at }),
     max_parallel,
-    agents: { total: workflow.agents.length, ended: state.finished.size }
+    agents: {
+      total: workflow.agents.length,
+      ended: workflow.agents.filter(({ name }) => state.finished.has(name)).length
+    }
   })
 })
 
@@ -166,7 +189,7 @@ export const document = Effect.fn("WorkflowRuns.document")(function* (runId: str
     Effect.fnUntraced(function* ({ name, needs, role, task_type }) {
       const about = { name, role, task_type, needs }
       const { agent: _, at: __, fingerprint: ___, type: ____, ...ended } = state.finished.get(name) ?? pending
-      const session_id = state.spawned.get(name)?.session_id
+      const session_id = state.finished.get(name)?.session_id ?? state.spawned.get(name)?.session_id
       if (session_id === undefined || ended.status === "skipped") return { ...about, ...ended }
       const session = yield* sessions
         .get(session_id)
@@ -197,7 +220,7 @@ export const document = Effect.fn("WorkflowRuns.document")(function* (runId: str
     ...times,
     max_parallel,
     agents,
-    synthesis: Object.fromEntries(state.syntheses),
+    synthesis: Object.fromEntries(WorkflowRun.synthesesOf(state)),
     metrics: Metrics.ofRun({ agents, ...times }, yield* wakes.audit(runId))
   }
   return found
@@ -219,32 +242,78 @@ const pending = {
  * @since 0.1.0
  */
 export const cancel = Effect.fn("WorkflowRuns.cancel")(function* (runId: string, reason: string) {
-  const sessions = yield* Sessions
   const log = Schema.is(Slug)(runId) ? yield* open(runId) : yield* new RunNotFound({ run_id: runId })
-  if ((yield* log.refresh).begun === undefined) return yield* new RunNotFound({ run_id: runId })
+  const { begun, ended } = yield* log.refresh
+  if (begun === undefined) return yield* new RunNotFound({ run_id: runId })
+  if (ended !== undefined && ended.status !== "blocked" && ended.status !== "cancelled") return yield* document(runId)
   yield* log.update((state) =>
-    state.ended !== undefined || state.cancelled !== undefined
+    WorkflowRun.isOver(state) || state.cancelled !== undefined
       ? Effect.succeed([])
       : Effect.map(nowText, (at) => [{ type: "cancelled" as const, at, reason }])
   )
-  for (const session of yield* sessions.list({ orchestrator: runId })) {
-    if (Session.isEnded(session.status)) continue
-    yield* Outbox.cancel(session.session_id, reason).pipe(
-      // It ended by itself meanwhile.
-      Effect.catchTag(["IllegalTransition", "SessionNotFound"], () => Effect.void)
-    )
-  }
+  yield* cancelSessions(runId, reason)
   if (Option.isNone(yield* Lease.holder(runId))) {
-    yield* log.update((state) =>
-      state.ended !== undefined
-        ? Effect.succeed([])
-        : Effect.map(nowText, (at) => [{ type: "ended" as const, at, status: "cancelled" as const }])
-    )
+    yield* bringToAnEnd(runId, log).pipe(Effect.catchTag("Owned", () => Effect.void))
   }
   return yield* document(runId)
 })
 
+/**
+ * Cancels the sessions of a run that have not ended, but for those that are kept.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const cancelSessions = Effect.fnUntraced(function* (
+  runId: string,
+  reason: string,
+  keep: ReadonlySet<string> = new Set()
+) {
+  const sessions = yield* Sessions
+  const all = yield* sessions.list({ orchestrator: runId })
+  const live = all.filter(({ session_id, status }) => !Session.isEnded(status) && !keep.has(session_id))
+  const cancelled = yield* Effect.forEach(live, ({ session_id }) =>
+    Outbox.cancel(session_id, reason).pipe(
+      Effect.asSome,
+      // It ended by itself meanwhile.
+      Effect.catchTag(["IllegalTransition", "SessionNotFound"], () => Effect.succeedNone)
+    )
+  )
+  return cancelled.flatMap(Option.toArray)
+})
+
+/** Stands in for the orchestrator of a cancelled run that nobody executes: no one else would ever handle its wakes. */
+const bringToAnEnd = Effect.fnUntraced(function* (runId: string, log: Log) {
+  const sessions = yield* Sessions
+  const wakes = yield* Wakes
+  yield* Lease.acquire(runId)
+  const ended = new Map<string, Session.Session>()
+  for (const session of yield* sessions.list({ orchestrator: runId })) ended.set(session.session_id, session)
+  yield* log.refresh
+  yield* log.update((state) =>
+    WorkflowRun.isOver(state)
+      ? Effect.succeed([])
+      : Effect.map(nowText, (at): ReadonlyArray<WorkflowRun.Record> => [
+          ...endingsOf(state, ended).map((ending) => ({ type: "finished" as const, at, ...ending })),
+          { type: "ended", at, status: "cancelled" }
+        ])
+  )
+  for (const { wake } of yield* wakes.pending(runId)) yield* wakes.acknowledge(wake.wake_id)
+}, Effect.scoped)
+
+/** How the agents ended of whom a cancelled run does not say so. */
+const endingsOf = (state: WorkflowRun.WorkflowRun, sessions: ReadonlyMap<string, Session.Session>) =>
+  (state.begun?.workflow.agents ?? []).flatMap(({ name }) => {
+    const known = state.finished.get(name)
+    if (known !== undefined && known.status !== "blocked") return []
+    const spawned = state.spawned.get(name)
+    const session = spawned === undefined ? undefined : sessions.get(spawned.session_id)
+    const error = { code: "cancelled", message: state.cancelled ?? "" }
+    const ending =
+      session === undefined ? { status: "cancelled" as const, attempts: 0, error } : WorkflowRun.endingOf(session)
+    return [{ agent: name, fingerprint: spawned?.fingerprint ?? "", ...ending }]
+  })
+
 const Identity = Schema.Struct({ run_id: Schema.String })
-const decodeIdentity = Schema.decodeUnknownEffect(Identity)
 const RecordJson: Schema.Codec<WorkflowRun.Record, Schema.Json> = Schema.toCodecJson(WorkflowRun.Record)
 const digest = (text: string) => bytesToHex(sha256(utf8ToBytes(text)))

@@ -5,15 +5,20 @@ import { Effect, Option } from "effect"
 import * as childProcess from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { append, childUnder, hasProgram, journalFile, offer, open, records, temporary } from "./support.ts"
+import {
+  append,
+  canTrace,
+  childUnder,
+  journalFile,
+  offer,
+  open,
+  queueFile,
+  records,
+  skip,
+  temporary
+} from "./support.ts"
 
 const isRoot = process.getuid?.() === 0
-
-/** Skips a case, and says why in the output. */
-const skip = (context: { readonly skip: (note: string) => void }, note: string) => {
-  process.stdout.write(`SKIPPED: ${note}\n`)
-  context.skip(note)
-}
 
 const mounted = (directory: string, ...options: ReadonlyArray<string>) =>
   Effect.acquireRelease(
@@ -177,16 +182,31 @@ it.live("fails when it is opened where a file is in the way", () =>
   })
 )
 
+it.live("delivers within the scan interval where the system watches nothing", (context) =>
+  Effect.gen(function* () {
+    if (!canTrace) return skip(context, "doing without fs.watch needs strace, and the right to trace")
+    const directory = yield* temporary
+    yield* open(directory, offer("jobs", "first"))
+    const strace = ["strace", "-f", "-q", "-o", "/dev/null", "-e", "inject=inotify_add_watch:error=ENOSPC"]
+    const taker = yield* childUnder(strace, "drain", directory, "jobs")
+    const reports = Effect.sync(taker.reports)
+    yield* Driver.eventually(reports, (ids) => ids.length === 1)
+    yield* open(directory, offer("jobs", "stop"))
+    assert.deepStrictEqual(yield* Driver.eventually(reports, (ids) => ids.length === 2), ["first", "stop"])
+    assert.strictEqual(yield* taker.ended, 0)
+  })
+)
+
 it.live("takes a flush that failed as final for its file, and acknowledges nothing after it", (context) =>
   Effect.gen(function* () {
-    if (!hasProgram("strace")) return skip(context, "a failing fdatasync needs strace")
+    if (!canTrace) return skip(context, "a failing fdatasync needs strace, and the right to trace")
     const directory = yield* temporary
     const log = path.join(directory, "strace.txt")
     // One thread, because strace counts the calls of each.
     const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=3"]
     const strace = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-f", "-q", "-o", log, ...inject]
     const process = yield* childUnder(strace, "stubborn", directory, "log", "5")
-    if ((yield* process.ended) !== 0) return skip(context, "a failing fdatasync needs strace, which may not trace here")
+    assert.strictEqual(yield* process.ended, 0)
     const reports = process.reports()
     assert.deepStrictEqual(reports.slice(0, 2), ["ok 1", "ok 2"])
     for (const report of reports.slice(2, 5))
@@ -200,21 +220,27 @@ it.live("takes a flush that failed as final for its file, and acknowledges nothi
 
 it.live("syncs a new file's directories before it writes, and flushes once an append", (context) =>
   Effect.gen(function* () {
-    if (!hasProgram("strace")) return skip(context, "counting flushes needs strace")
+    if (!canTrace) return skip(context, "counting flushes needs strace, and the right to trace")
     const directory = yield* temporary
     const log = path.join(directory, "strace.txt")
     const strace = ["strace", "-f", "-q", "-y", "-o", log, "-e", "trace=fsync,fdatasync,write,openat"]
     const process = yield* childUnder(strace, "stubborn", directory, "a/b", "3")
-    if ((yield* process.ended) !== 0) return skip(context, "counting flushes needs strace, which may not trace here")
+    assert.strictEqual(yield* process.ended, 0)
     const calls = fs.readFileSync(log, "utf8").split("\n")
-    const file = journalFile(directory, "a/b")
-    const position = (pattern: string) => calls.findIndex((call) => call.includes(pattern))
-    const written = position(`<${file}>, "\\n{`)
-    for (let place = path.dirname(file); place.startsWith(directory); place = path.dirname(place)) {
-      const synced = calls.findIndex((call) => / fsync\(/.test(call) && call.includes(`<${place}>`))
-      assert.isTrue(synced >= 0 && synced < written, place)
+    for (const [file, flushes] of [
+      [journalFile(directory, "a/b"), 3],
+      [queueFile(directory, "a/b"), 1]
+    ] as const) {
+      const written = calls.findIndex((call) => call.includes(`<${file}>, "\\n{`))
+      for (let place = path.dirname(file); place.startsWith(directory); place = path.dirname(place)) {
+        const synced = calls.findIndex((call) => / fsync\(/.test(call) && call.includes(`<${place}>`))
+        assert.isTrue(synced >= 0 && synced < written, place)
+      }
+      assert.strictEqual(
+        calls.filter((call) => call.includes("fdatasync(") && call.includes(`<${file}>`)).length,
+        flushes
+      )
+      assert.strictEqual(calls.filter((call) => / write\(/.test(call) && call.includes(`<${file}>`)).length, flushes)
     }
-    assert.strictEqual(calls.filter((call) => call.includes("fdatasync(") && call.includes(`<${file}>`)).length, 3)
-    assert.strictEqual(calls.filter((call) => / write\(/.test(call) && call.includes(`<${file}>`)).length, 3)
   })
 )

@@ -4,15 +4,27 @@ import { Driver } from "@sartor/core/testing"
 import { Effect, Random } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { append, child, type Child, lines, offer, open, queueFile, records, temporary } from "./support.ts"
+import {
+  append,
+  canTrace,
+  child,
+  type Child,
+  childUnder,
+  journalFile,
+  lines,
+  offer,
+  open,
+  queueFile,
+  records,
+  skip,
+  temporary
+} from "./support.ts"
 
 const reported = (process: Child, count: number) =>
   Driver.eventually(Effect.sync(process.reports), (reports) => reports.length >= count)
 
 /** What it appended, as `records` shows it. */
 const acknowledgedBy = (process: Child) => process.reports().slice(1)
-
-const processOf = (entry: string) => entry.split(/[ -]/)[1]
 
 it.live("gives each version to one of two processes, and loses nothing that it acknowledged", () =>
   Effect.gen(function* () {
@@ -30,8 +42,28 @@ it.live("gives each version to one of two processes, and loses nothing that it a
       Array.from({ length: 1000 }, (_, index) => `${index + 1}`)
     )
     assert.deepStrictEqual(writers.flatMap(acknowledgedBy).sort(), [...found].sort())
-    const turns = found.filter((entry, index) => index > 0 && processOf(entry) !== processOf(found[index - 1] ?? ""))
-    assert.isAbove(turns.length, 5, "they have met")
+  })
+)
+
+it.live("decides a race by the order in the file, and tells the losers", (context) =>
+  Effect.gen(function* () {
+    if (!canTrace) return skip(context, "slow writes need strace, and the right to trace")
+    const directory = yield* temporary
+    // A while passes between a look at the file and the write that it leads to, so that others come between.
+    const slowly = ["strace", "-f", "-q", "-o", "/dev/null", "-e", "inject=write:delay_enter=5000"]
+    const writers = yield* Effect.all(
+      Array.from({ length: 3 }, () => childUnder(slowly, "append", directory, "shared", "15"))
+    )
+    for (const writer of writers) yield* reported(writer, 1)
+    fs.writeFileSync(path.join(directory, "go"), "")
+    for (const writer of writers) assert.strictEqual(yield* writer.ended, 0)
+    const found = yield* open(directory, records("shared"))
+    assert.deepStrictEqual(
+      found.map((entry) => entry.split(" ")[0]),
+      Array.from({ length: 45 }, (_, index) => `${index + 1}`)
+    )
+    assert.deepStrictEqual(writers.flatMap(acknowledgedBy).sort(), [...found].sort())
+    assert.isAbove(lines(journalFile(directory, "shared")).length, 50, "many have lost")
   })
 )
 

@@ -102,6 +102,10 @@ export const childUnder = Effect.fnUntraced(function* (prefix: ReadonlyArray<str
 
 export const child = (...args: ReadonlyArray<string>) => childUnder([], ...args)
 
-/** Whether a program is installed. */
-export const hasProgram = (program: string) =>
-  childProcess.spawnSync("sh", ["-c", `command -v ${program}`], { stdio: "ignore" }).status === 0
+export const canTrace = childProcess.spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0
+
+/** Skips a case, and says why in the output. */
+export const skip = (context: { readonly skip: (note: string) => void }, note: string) => {
+  process.stdout.write(`SKIPPED: ${note}\n`)
+  context.skip(note)
+}

@@ -167,7 +167,8 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
   }).pipe(Effect.timeout("2 seconds"), Effect.ignore)
 
   const report = yield* Transport.following(Effect.onInterrupt(work, () => interrupted))
-  if (runId === undefined && !input.quiet) yield* output.note(`Run ${report.run_id} has ended before: this is its report`)
+  if (runId === undefined && !input.quiet)
+    yield* output.note(`Run ${report.run_id} has ended before: this is its report`)
   if (prepared.html !== undefined) {
     yield* RunReport.writeHtml(report, prepared.html)
     if (!input.quiet) yield* output.note(`The report is in ${prepared.html}`)

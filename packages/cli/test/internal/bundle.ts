@@ -4,8 +4,7 @@
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { rolldown } from "rolldown"
-import config from "../../rolldown.config.mjs"
+import { type OutputOptions, rolldown, type RolldownOptions } from "rolldown"
 
 const here = path.resolve(import.meta.dirname, "../..")
 const packages = path.resolve(here, "..")
@@ -57,7 +56,10 @@ export const build = async (): Promise<void> => {
       continue
     }
     try {
-      const { output, ...input } = config
+      const config: { readonly default: RolldownOptions & { readonly output: OutputOptions } } = await import(
+        path.join(here, "rolldown.config.mjs")
+      )
+      const { output, ...input } = config.default
       const bundle = await rolldown({ ...input, cwd: here })
       const { output: files } = await bundle.generate({ ...output, cleanDir: false })
       fs.mkdirSync(dist, { recursive: true })

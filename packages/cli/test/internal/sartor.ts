@@ -1,6 +1,8 @@
 /**
  * Runs the built command as a user's shell would, in a folder of its own.
  */
+import { type Journal, type Queue, type Sessions, Transport, type Wakes } from "@sartor/core"
+import { FileTransport } from "@sartor/transport-file"
 import { Effect } from "effect"
 import * as child from "node:child_process"
 import * as fs from "node:fs"
@@ -17,6 +19,8 @@ export interface Ended {
 export interface Options {
   readonly env?: { readonly [name: string]: string }
   readonly input?: string
+  /** Whether stdin stays open. */
+  readonly open?: boolean
 }
 
 /** A folder of the test, with what runs `sartor` in it. */
@@ -26,10 +30,14 @@ export interface Place {
   /** The one JSON document that a command prints on stdout. */
   readonly json: <A>(args: ReadonlyArray<string>, options?: Options) => Effect.Effect<Ended & { readonly document: A }>
   /** Starts it and answers the process, which is killed with the test. */
-  readonly start: (args: ReadonlyArray<string>) => Effect.Effect<Started>
+  readonly start: (args: ReadonlyArray<string>, options?: Options) => Effect.Effect<Started>
+  /** Works on the data of the folder from inside the test's own process. */
+  readonly seed: <A, E>(
+    effect: Effect.Effect<A, E, Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes>
+  ) => Effect.Effect<A>
   readonly write: (name: string, text: string) => void
   readonly read: (name: string) => string
-  /** Runs a line of shell, in which `sartor` is the command. */
+  /** Runs a line of shell, in which `sartor` is the command, and `$NODE $SARTOR` too. */
   readonly shell: (line: string) => Effect.Effect<Ended>
 }
 
@@ -53,7 +61,11 @@ export const place = Effect.map(
       })
   ),
   ({ folder, running }): Place => {
-    const spawn = (program: string, args: ReadonlyArray<string>, { env = {}, input }: Options = {}): Started => {
+    const spawn = (
+      program: string,
+      args: ReadonlyArray<string>,
+      { env = {}, input, open = false }: Options = {}
+    ): Started => {
       const started = child.spawn(program, args, { cwd: folder, env: { ...environment, ...env } })
       running.add(started)
       let stdout = ""
@@ -61,7 +73,7 @@ export const place = Effect.map(
       started.stdout.setEncoding("utf8").on("data", (text) => (stdout += text))
       started.stderr.setEncoding("utf8").on("data", (text) => (stderr += text))
       started.stdin.on("error", () => {})
-      started.stdin.end(input ?? "")
+      if (!open) started.stdin.end(input ?? "")
       const ended = new Promise<Ended>((resolve) => {
         started.on("close", (code, signal) => {
           running.delete(started)
@@ -76,26 +88,43 @@ export const place = Effect.map(
       sartor,
       json: (args, options) =>
         Effect.map(sartor([...args, "--json"], options), (ended) => ({ ...ended, document: JSON.parse(ended.stdout) })),
-      start: (args) => Effect.sync(() => spawn(node, [bin, ...args])),
+      start: (args, options) => Effect.sync(() => spawn(node, [bin, ...args], options)),
+      seed: (effect) =>
+        Effect.orDie(
+          Effect.provide(effect, Transport.services(FileTransport.layer({ directory: path.join(folder, "data") })))
+        ),
       write: (name, text) => fs.writeFileSync(path.join(folder, name), text),
       read: (name) => fs.readFileSync(path.join(folder, name), "utf8"),
       shell: (line) =>
-        Effect.suspend(() => spawn("bash", ["-c", `sartor() { '${node}' '${bin}' "$@"; }\n${line}`]).ended)
+        Effect.suspend(
+          () =>
+            spawn("bash", ["-c", `sartor() { "$NODE" "$SARTOR" "$@"; }\n${line}`], {
+              env: { NODE: node, SARTOR: bin }
+            }).ended
+        )
     }
   }
 )
 
 /** Nothing of whoever runs the tests may change what they find. */
 const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(SARTOR_|NO_COLOR$|FORCE_COLOR$|LC_|LANG$|NODE_OPTIONS$)/.test(name))
+  Object.entries(process.env).filter(
+    ([name]) => !/^(SARTOR_|NO_COLOR$|FORCE_COLOR$|LC_|LANG$|NODE_OPTIONS$)/.test(name)
+  )
 )
 
-export const errorOf = (ended: Ended): { readonly code: string; readonly message: string; readonly [key: string]: unknown } =>
+export const errorOf = (
+  ended: Ended
+): { readonly code: string; readonly message: string; readonly [key: string]: unknown } =>
   JSON.parse(ended.stdout).error
 
 /** A workflow of agents that are commands. */
 export const workflow = (name: string, agents: ReadonlyArray<object>, top: object = {}): string =>
-  JSON.stringify({ name, ...top, agents: agents.map((agent) => ({ role: "AUDITOR", task_type: "test", retries: 0, ...agent })) })
+  JSON.stringify({
+    name,
+    ...top,
+    agents: agents.map((agent) => ({ role: "AUDITOR", task_type: "test", retries: 0, ...agent }))
+  })
 
 export const agent = path.resolve(import.meta.dirname, "../fixtures/agents/agent.mjs")
 

@@ -103,8 +103,7 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
       let next = state
       let at = version
       for (const record of records) next = yield* Effect.fromResult(apply(next, record, ++at))
-      const conflict =
-        records.length === 0 ? Option.none() : yield* append(records.map((record) => encode(record)))
+      const conflict = records.length === 0 ? Option.none() : yield* append(records.map((record) => encode(record)))
       if (Option.isNone(conflict)) {
         state = next
         version = at

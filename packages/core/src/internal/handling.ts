@@ -101,7 +101,10 @@ const deal = Effect.fnUntraced(function* <E, R>(
 })
 
 /** The session that has sent a wake, or why there is none here, as far as can be told. */
-const findSession = ({ orchestrator, sessions }: Desk, wake: Wake.Wake): Effect.Effect<Session | string, TransportError> =>
+const findSession = (
+  { orchestrator, sessions }: Desk,
+  wake: Wake.Wake
+): Effect.Effect<Session | string, TransportError> =>
   sessions.get(wake.session_id).pipe(
     Effect.map((session) => {
       if (session.orchestrator !== orchestrator) {

@@ -4,59 +4,10 @@
  * @since 0.1.0
  */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, type Schema, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import * as Journal from "../Journal.ts"
 import { type Driver, eventually, opened, shared, soon } from "./Driver.ts"
-
-/**
- * Keys that no transport may take.
- *
- * @category testing
- * @since 0.1.0
- */
-export const invalidKeys: ReadonlyArray<string> = [
-  "",
-  ".",
-  "..",
-  "/abs",
-  "a/",
-  "a//b",
-  "a/../b",
-  "../../etc/passwd",
-  "a.b",
-  "a\0b",
-  "a\nb",
-  "a\n",
-  "x".repeat(300),
-  "-rf",
-  "a--b",
-  "%2e%2e",
-  "Upper",
-  "a b",
-  "é",
-  "a/b/c/d/e"
-]
-
-/** Values that are easily changed on their way. */
-const oddities: ReadonlyArray<Schema.Json> = [
-  null,
-  true,
-  0,
-  -1.5,
-  1e300,
-  2 ** 53 - 1,
-  -(2 ** 53),
-  "",
-  'line\nbreak\r\n\u2028\u2029\0\u0007\\"',
-  "\ud800 alone, \udc00 too",
-  "漢字 🏛 é e\u0301",
-  [],
-  {},
-  [[[[[]]]]],
-  { constructor: "x", toString: null, "": 0, " ": { "a.b": [1, { c: null }] } },
-  JSON.parse('{"__proto__":{"polluted":true},"hasOwnProperty":1}'),
-  JSON.parse(`${"[".repeat(200)}${"]".repeat(200)}`)
-]
+import { invalidKeys, oddities, race, records, watching, wonOnce } from "./internal/journaling.ts"
 
 /**
  * Registers the cases for a driver.
@@ -342,6 +293,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
             for (let version = 0; version < 50; version++) yield* journal.append("again/kept", version, [version])
             yield* journal.append("again/deleted", 0, ["a"])
             yield* journal.delete("again/deleted")
+            yield* journal.append("again/remade", 0, ["a"])
+            yield* journal.delete("again/remade")
+            yield* journal.append("again/remade", 2, ["b"])
+            yield* journal.append("again/remade", 3, ["c"])
           })
         )
         yield* elsewhere(
@@ -354,7 +309,17 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
             )
             assert.deepStrictEqual(
               (yield* journal.heads("again/")).map(({ at, key, version }) => [key, version, at]),
-              [["again/kept", 50, entries[49]?.at]]
+              [
+                ["again/kept", 50, entries[49]?.at],
+                ["again/remade", 4, (yield* records("again/remade"))[1]?.at]
+              ]
+            )
+            assert.deepStrictEqual(
+              (yield* records("again/remade")).map(({ record, version }) => [version, record]),
+              [
+                [3, "b"],
+                [4, "c"]
+              ]
             )
             assert.strictEqual(
               (yield* Effect.flip(journal.append("again/kept", 49, ["stale"])))._tag,
@@ -367,52 +332,3 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
     )
   })
 }
-
-const records = (key: string, after?: number) =>
-  Effect.flatMap(Journal.Journal, (journal) => Stream.runCollect(journal.read(key, after)))
-
-/** Each writer appends five records of its own, against all others. */
-const race = (key: string, writers: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const journal = yield* Journal.Journal
-    const write = Effect.fnUntraced(function* (writer: string) {
-      let version = 0
-      for (let turn = 0; turn < 5; turn++) {
-        const append = Effect.suspend(() => journal.append(key, version, [writer, writer]))
-        version = yield* Effect.catchTag(append, "VersionConflict", (conflict) => {
-          version = conflict.actual
-          return Effect.andThen(Effect.yieldNow, Effect.fail(conflict))
-        }).pipe(Effect.retry({ while: (error) => error._tag === "VersionConflict" }))
-      }
-    })
-    yield* soon(Effect.forEach(writers, write, { concurrency: "unbounded", discard: true }))
-  })
-
-const wonOnce = Effect.fnUntraced(function* (key: string, writers: ReadonlyArray<string>) {
-  const entries = yield* records(key)
-  assert.deepStrictEqual(
-    entries.map(({ version }) => version),
-    Array.from({ length: writers.length * 10 }, (_, index) => index + 1)
-  )
-  for (const writer of writers) assert.strictEqual(entries.filter(({ record }) => record === writer).length, 10)
-})
-
-/** Collects the heads that a watch tells, from when it is known to have begun. */
-const watching = Effect.fnUntraced(function* (prefix: string, probe: string) {
-  const journal = yield* Journal.Journal
-  const seen: Array<Journal.Head> = []
-  yield* Effect.forkScoped(Stream.runForEach(journal.watch(prefix), (head) => Effect.sync(() => seen.push(head))))
-  let version = 0
-  yield* eventually(
-    Effect.suspend(() =>
-      seen.length > 0
-        ? Effect.succeed(true)
-        : Effect.map(journal.append(probe, version, [version]), () => {
-            version += 1
-            return seen.length > 0
-          })
-    ),
-    (began) => began
-  )
-  return seen
-})

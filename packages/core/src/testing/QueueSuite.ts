@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import { assert, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, type Schema, Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, type Schema } from "effect"
 import * as Queue from "../Queue.ts"
 import { type Driver, eventually, opened, shared, soon, stalled } from "./Driver.ts"
-import { invalidKeys } from "./JournalSuite.ts"
+import { invalidKeys } from "./internal/journaling.ts"
+import { keeping } from "./internal/keeping.ts"
+import { completed, failed, hold, nothing, rejected } from "./internal/queueing.ts"
 
 /**
  * Registers the cases for a driver.
@@ -229,136 +231,7 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
       })
     )
 
-    it.effect("refuses an offer over its capacity and adds nothing; what is settled does not count", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        const offer = (id: string) => queue.offer("capacity", { id, payload: null }, { capacity: 2 })
-        yield* offer("a")
-        yield* offer("b")
-        const full = yield* Effect.flip(offer("c"))
-        assert.strictEqual(full._tag === "QueueFull" ? full.capacity : full._tag, 2)
-        assert.strictEqual(yield* queue.stateOf("capacity", "c"), undefined)
-        assert.strictEqual(yield* offer("a"), "ready")
-        yield* completed("capacity")
-        assert.strictEqual(yield* offer("c"), "added")
-        yield* rejected("capacity", "no")
-        assert.strictEqual(yield* offer("d"), "added")
-        assert.strictEqual((yield* Effect.flip(offer("e")))._tag, "QueueFull")
-      })
-    )
-
-    it.effect("keeps to its capacity when offers race", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        const offers = Array.from({ length: 20 }, (_, index) =>
-          Effect.result(queue.offer("crowd", { id: `m${index}`, payload: null }, { capacity: 7 }))
-        )
-        const answers = yield* Effect.all(offers, { concurrency: "unbounded" })
-        const tags = answers.map((answer) => (answer._tag === "Success" ? answer.success : answer.failure._tag))
-        assert.strictEqual(tags.filter((tag) => tag === "added").length, 7)
-        assert.strictEqual(tags.filter((tag) => tag === "QueueFull").length, 13)
-        assert.strictEqual((yield* queue.statistics("crowd")).ready, 7)
-      })
-    )
-
-    it.effect("settles by id, whoever holds the message", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        for (const id of ["a", "b", "c"]) yield* queue.offer("settle", { id, payload: id })
-        const held = yield* hold("settle")
-        assert.strictEqual(yield* queue.settle("settle", "a", { type: "completed" }), "completed")
-        yield* soon(held.delivery.lost)
-        yield* held.close(Exit.fail(new Error("too late")))
-        assert.strictEqual(yield* queue.stateOf("settle", "a"), "completed")
-        assert.strictEqual(yield* queue.settle("settle", "b", { type: "dead", reason: "by hand" }), "dead")
-        const b = (yield* queue.inspect("settle")).find(({ id }) => id === "b")
-        assert.deepStrictEqual([b?.state, b?.reason, b?.payload], ["dead", "by hand", "b"])
-        assert.strictEqual(yield* queue.settle("settle", "a", { type: "dead", reason: "no" }), "completed")
-        assert.strictEqual(yield* queue.settle("settle", "b", { type: "completed" }), "completed")
-        assert.strictEqual(yield* queue.settle("settle", "unknown", { type: "completed" }), undefined)
-        assert.strictEqual((yield* completed("settle")).id, "c")
-      })
-    )
-
-    it.effect("makes a dead letter ready again, its attempts forgotten", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        yield* queue.offer("requeue", { id: "a", payload: "p" })
-        assert.isFalse(yield* queue.requeue("requeue", "a"))
-        yield* rejected("requeue", "no")
-        assert.isTrue(yield* queue.requeue("requeue", "a"))
-        assert.isFalse(yield* queue.requeue("requeue", "a"))
-        assert.isFalse(yield* queue.requeue("requeue", "unknown"))
-        const delivery = yield* completed("requeue")
-        assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "p"])
-      })
-    )
-
-    it.effect("starts a settled id again for an offer that revives", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        const offer = (id: string, revive: boolean) => queue.offer("revive", { id, payload: "new" }, { revive })
-        yield* queue.offer("revive", { id: "a", payload: "old" })
-        assert.strictEqual(yield* offer("a", true), "ready")
-        assert.strictEqual((yield* completed("revive")).payload, "old")
-        assert.strictEqual(yield* offer("a", false), "completed")
-        assert.strictEqual(yield* offer("a", true), "added")
-        const delivery = yield* completed("revive")
-        assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "new"])
-      })
-    )
-
-    it.effect("inspects what is not completed, oldest first, with the owner of what is in flight", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        for (const id of ["d", "c", "b", "a"]) yield* queue.offer("inspect", { id, payload: id, priority: 1 })
-        yield* completed("inspect")
-        yield* queue.offer("inspect", { id: "d", payload: "d" }, { revive: true })
-        yield* hold("inspect")
-        const found = yield* queue.inspect("inspect")
-        assert.deepStrictEqual(
-          found.map(({ attempt, id, payload, priority, state }) => [id, state, attempt, priority, payload]),
-          [
-            ["c", "in_flight", 1, 1, "c"],
-            ["b", "ready", 0, 1, "b"],
-            ["a", "ready", 0, 1, "a"],
-            ["d", "ready", 0, 0, "d"]
-          ]
-        )
-        assert.isString(found[0]?.owner?.host)
-        assert.isUndefined(found[1]?.owner)
-      })
-    )
-
-    it.effect("counts its messages by state, and tells the age of the oldest that is ready", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        const offeredAt = yield* Clock.currentTimeMillis
-        for (const id of ["a", "b", "c", "d"]) yield* queue.offer("statistics", { id, payload: null })
-        yield* queue.offer("statistics", { id: "e", payload: null, delay: "1 hour" })
-        yield* completed("statistics")
-        yield* rejected("statistics", "no")
-        yield* hold("statistics")
-        yield* eventually(Clock.currentTimeMillis, (now) => now > offeredAt + 20)
-        yield* queue.offer("statistics", { id: "urgent", payload: null, priority: 9 })
-        const { oldestAge, ...counts } = yield* queue.statistics("statistics")
-        assert.deepStrictEqual(counts, { ready: 2, inFlight: 1, delayed: 1, dead: 1, completed: 1 })
-        assert.isAtLeast(oldestAge, 10)
-        assert.strictEqual((yield* queue.statistics("empty")).oldestAge, 0)
-      })
-    )
-
-    it.effect("lists the names of the queues that were offered to, by prefix, sorted", () =>
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        for (const name of ["names/b", "names/a", "names/a/c", "namesake"]) {
-          yield* queue.offer(name, { id: "a", payload: null })
-        }
-        yield* queue.inspect("names/looked-at")
-        assert.deepStrictEqual(yield* queue.names("names/"), ["names/a", "names/a/c", "names/b"])
-        assert.include(yield* queue.names(), "namesake")
-      })
-    )
+    keeping(it)
 
     it.effect("refuses names that break the grammar, and creates nothing", () =>
       Effect.gen(function* () {
@@ -441,37 +314,3 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
     )
   })
 }
-
-/** Takes a message and keeps it until it is told how to let it go, or the case ends. */
-const hold = Effect.fnUntraced(function* (
-  name: string,
-  options?: Queue.TakeOptions,
-  around: typeof stalled = (take) => take
-) {
-  const queue = yield* Queue.Queue
-  const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.interrupt()))
-  const delivery = yield* Scope.provide(soon(around(queue.take(name, options))), scope)
-  return { delivery, close: (exit: Exit.Exit<unknown, unknown>) => soon(Scope.close(scope, exit)) }
-})
-
-const completed = (name: string, options?: Queue.TakeOptions) =>
-  Effect.flatMap(Queue.Queue, (queue) => soon(Effect.scoped(queue.take(name, options))))
-
-const failed = (name: string, reason: string, options?: Queue.TakeOptions) =>
-  failedWith(name, new Error(reason), options)
-
-const rejected = (name: string, reason: string) => failedWith(name, new Queue.Rejected({ reason }))
-
-const failedWith = Effect.fnUntraced(function* (name: string, error: unknown, options?: Queue.TakeOptions) {
-  const queue = yield* Queue.Queue
-  const handled = Effect.scoped(Effect.andThen(queue.take(name, options), Effect.fail(error)))
-  const exit = yield* soon(Effect.exit(handled))
-  if (Exit.isFailure(exit)) assert.strictEqual(Cause.squash(exit.cause), error)
-})
-
-/** Nothing is handed out for a while. */
-const nothing = Effect.fnUntraced(function* (name: string, duration: "1 second" | "60 millis" = "60 millis") {
-  const queue = yield* Queue.Queue
-  const taken = yield* Effect.timeoutOption(Effect.scoped(queue.take(name)), duration)
-  assert.strictEqual(taken._tag, "None")
-})

@@ -35,7 +35,7 @@ const Envelope = Schema.Struct({
   start: Schema.optionalKey(Schema.Natural),
   deleted: Schema.optionalKey(Schema.Boolean),
   // Whatever JSON.parse makes is JSON: no need to walk through all of it.
-  records: Schema.Array(Schema.declare((_): _ is Schema.Json => true))
+  records: Schema.Array(Schema.declare((value): value is Schema.Json => value !== undefined))
 })
 
 export type Frame = typeof Envelope.Type

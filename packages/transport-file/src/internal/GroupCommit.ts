@@ -9,8 +9,6 @@ import { caught, type Done } from "./LogFile.ts"
 export interface GroupCommit<Item> {
   /** What lies before is on the device. */
   readonly synced: () => number
-  /** The flush that failed. It is final: nothing is flushed or written after it. */
-  readonly failed: () => TransportError.TransportError | undefined
   readonly isIdle: () => boolean
   /** Calls back once, when nothing runs or waits. */
   readonly whenIdle: (idle: () => void) => void
@@ -23,7 +21,7 @@ export interface GroupCommit<Item> {
 export interface Options<Item> {
   /** What is known to be on the device already. */
   readonly synced: number
-  /** A flush of this file that failed before. */
+  /** A flush of this file that failed before. It is final: nothing is flushed or written after it. */
   readonly failure: TransportError.TransportError | undefined
   /** How far the file is written. */
   readonly written: () => number
@@ -102,7 +100,6 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
 
   return {
     synced: () => synced,
-    failed: () => failure,
     isIdle: () => !running,
     whenIdle: (wake) => {
       if (!running) return wake()

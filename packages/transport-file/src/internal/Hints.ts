@@ -35,7 +35,7 @@ export const make: Effect.Effect<Hints, never, Scope.Scope> = Effect.acquireRele
         inode === undefined
           ? undefined
           : LogFile.watch(directory, (name) => {
-              for (const listener of [...entry.listeners]) listener(name)
+              for (const listener of entry.listeners) listener(name)
             })
     }
     return {

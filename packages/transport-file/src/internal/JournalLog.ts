@@ -98,7 +98,7 @@ export const make = (store: Store, path: string): JournalLog => {
     Lines.backwards(read, size, 0, (buffer, start, end, position) => {
       const frame = decode(buffer, start, end)
       if (frame === "damaged" || frame.offset !== position - 1) return false
-      found = JournalState.make(position, -1)
+      found = JournalState.make(position + end - start + 1, -1)
       return JournalState.apply(found, frame, frame.records.length, position - 1) !== "void"
     })
     return found

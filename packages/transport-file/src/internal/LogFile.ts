@@ -247,11 +247,11 @@ const advice: Record<string, string> = {
   ENAMETOOLONG: "the path is too long for this file system: use a shorter data directory"
 }
 
-const full = ["ENOSPC", "EDQUOT", "EFBIG"]
+const full = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
 
 const translate = (file: string, error: unknown) => {
   const code = codeOf(error)
-  const reason = full.includes(code) ? "storage_full" : code === "ELOOP" ? "corrupt" : "unavailable"
+  const reason = full.has(code) ? "storage_full" : code === "ELOOP" ? "corrupt" : "unavailable"
   const what = advice[code] ?? (error instanceof Error ? error.message : "cannot be used")
   return failure(reason, file, code === "" ? what : `${what} (${code})`, error instanceof Error ? error : undefined)
 }

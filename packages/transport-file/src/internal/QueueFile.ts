@@ -34,7 +34,7 @@ export const make = (store: Store, path: string): QueueFile => {
   let seen = 0
   let generation = 0
   let waiting = 0
-  let appending: ReadonlyArray<Appending> = []
+  let appending: ReadonlyMap<string, Appending> = new Map()
   const signal = Queue.makeSignal()
 
   const log = OpenLog.make<Appending>(store, path, {
@@ -50,9 +50,9 @@ export const make = (store: Store, path: string): QueueFile => {
         for (const append of batch) append.applied = apply(append.records, append.at)
         cursor.position = seen = end
       } else {
-        appending = batch
+        appending = new Map(batch.map((append) => [append.writer, append]))
         catchUp(Number.POSITIVE_INFINITY)
-        appending = []
+        appending = new Map()
       }
     },
     announce: () => signal.notify()
@@ -72,16 +72,16 @@ export const make = (store: Store, path: string): QueueFile => {
     const records = frame === "damaged" ? Option.none() : decodeRecords(frame.records)
     if (frame === "damaged" || Option.isNone(records)) return damaged(position)
     const applied = apply(records.value, frame.at)
-    const own = appending.find(({ writer }) => writer === frame.writer)
+    const own = appending.get(frame.writer)
     if (own !== undefined) own.applied = applied
   }
 
   /** Folds what is new; answers whether there may be more than the budget allowed. */
   const catchUp = (budget: number): boolean => {
     const size = log.size("read")
-    if (size === undefined && seen === 0) return false
-    if (size === undefined || generation !== log.generation() || size < seen) {
-      if (seen > 0) store.warn(path, "was deleted, replaced or cut; starting over from what is there now")
+    if (size === undefined && cursor.position === 0) return false
+    if (size === undefined || generation !== log.generation() || size < cursor.position) {
+      if (cursor.position > 0) store.warn(path, "was deleted, replaced or cut; starting over from what is there now")
       state = QueueLog.make()
       cursor = { position: 0, skipping: undefined }
       seen = 0

@@ -1,0 +1,139 @@
+import { assert, type Vitest } from "@effect/vitest"
+import { Clock, Effect, Exit } from "effect"
+import * as Queue from "../../Queue.ts"
+import { eventually, soon } from "../Driver.ts"
+import { completed, hold, rejected } from "./queueing.ts"
+
+/** The cases about what a queue holds, and what becomes of it without a taker. */
+export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage>): void => {
+  it.effect("refuses an offer over its capacity and adds nothing; what is settled does not count", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const offer = (id: string) => queue.offer("capacity", { id, payload: null }, { capacity: 2 })
+      yield* offer("a")
+      yield* offer("b")
+      const full = yield* Effect.flip(offer("c"))
+      assert.strictEqual(full._tag === "QueueFull" ? full.capacity : full._tag, 2)
+      assert.strictEqual(yield* queue.stateOf("capacity", "c"), undefined)
+      assert.strictEqual(yield* offer("a"), "ready")
+      yield* completed("capacity")
+      assert.strictEqual(yield* offer("c"), "added")
+      yield* rejected("capacity", "no")
+      assert.strictEqual(yield* offer("d"), "added")
+      assert.strictEqual((yield* Effect.flip(offer("e")))._tag, "QueueFull")
+    })
+  )
+
+  it.effect("keeps to its capacity when offers race", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const offers = Array.from({ length: 20 }, (_, index) =>
+        Effect.result(queue.offer("crowd", { id: `m${index}`, payload: null }, { capacity: 7 }))
+      )
+      const answers = yield* Effect.all(offers, { concurrency: "unbounded" })
+      const tags = answers.map((answer) => (answer._tag === "Success" ? answer.success : answer.failure._tag))
+      assert.strictEqual(tags.filter((tag) => tag === "added").length, 7)
+      assert.strictEqual(tags.filter((tag) => tag === "QueueFull").length, 13)
+      assert.strictEqual((yield* queue.statistics("crowd")).ready, 7)
+    })
+  )
+
+  it.effect("settles by id, whoever holds the message", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      for (const id of ["a", "b", "c"]) yield* queue.offer("settle", { id, payload: id })
+      const held = yield* hold("settle")
+      assert.strictEqual(yield* queue.settle("settle", "a", { type: "completed" }), "completed")
+      yield* soon(held.delivery.lost)
+      yield* held.close(Exit.fail(new Error("too late")))
+      assert.strictEqual(yield* queue.stateOf("settle", "a"), "completed")
+      assert.strictEqual(yield* queue.settle("settle", "b", { type: "dead", reason: "by hand" }), "dead")
+      const b = (yield* queue.inspect("settle")).find(({ id }) => id === "b")
+      assert.deepStrictEqual([b?.state, b?.reason, b?.payload], ["dead", "by hand", "b"])
+      assert.strictEqual(yield* queue.settle("settle", "a", { type: "dead", reason: "no" }), "completed")
+      assert.strictEqual(yield* queue.settle("settle", "b", { type: "completed" }), "completed")
+      assert.strictEqual(yield* queue.settle("settle", "unknown", { type: "completed" }), undefined)
+      assert.strictEqual((yield* completed("settle")).id, "c")
+    })
+  )
+
+  it.effect("makes a dead letter ready again, its attempts forgotten", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      yield* queue.offer("requeue", { id: "a", payload: "p" })
+      assert.isFalse(yield* queue.requeue("requeue", "a"))
+      yield* rejected("requeue", "no")
+      assert.isTrue(yield* queue.requeue("requeue", "a"))
+      assert.isFalse(yield* queue.requeue("requeue", "a"))
+      assert.isFalse(yield* queue.requeue("requeue", "unknown"))
+      const delivery = yield* completed("requeue")
+      assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "p"])
+    })
+  )
+
+  it.effect("starts a settled id again for an offer that revives", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const offer = (id: string, revive: boolean) => queue.offer("revive", { id, payload: "new" }, { revive })
+      yield* queue.offer("revive", { id: "a", payload: "old" })
+      assert.strictEqual(yield* offer("a", true), "ready")
+      assert.strictEqual((yield* completed("revive")).payload, "old")
+      assert.strictEqual(yield* offer("a", false), "completed")
+      assert.strictEqual(yield* offer("a", true), "added")
+      const delivery = yield* completed("revive")
+      assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "new"])
+    })
+  )
+
+  it.effect("inspects what is not completed, oldest first, with the owner of what is in flight", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      for (const id of ["d", "c", "b", "a"]) yield* queue.offer("inspect", { id, payload: id, priority: 1 })
+      yield* completed("inspect")
+      yield* queue.offer("inspect", { id: "d", payload: "d" }, { revive: true })
+      yield* hold("inspect")
+      const found = yield* queue.inspect("inspect")
+      assert.deepStrictEqual(
+        found.map(({ attempt, id, payload, priority, state }) => [id, state, attempt, priority, payload]),
+        [
+          ["c", "in_flight", 1, 1, "c"],
+          ["b", "ready", 0, 1, "b"],
+          ["a", "ready", 0, 1, "a"],
+          ["d", "ready", 0, 0, "d"]
+        ]
+      )
+      assert.isString(found[0]?.owner?.host)
+      assert.isUndefined(found[1]?.owner)
+    })
+  )
+
+  it.effect("counts its messages by state, and tells the age of the oldest that is ready", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const offeredAt = yield* Clock.currentTimeMillis
+      for (const id of ["a", "b", "c", "d"]) yield* queue.offer("statistics", { id, payload: null })
+      yield* queue.offer("statistics", { id: "e", payload: null, delay: "1 hour" })
+      yield* completed("statistics")
+      yield* rejected("statistics", "no")
+      yield* hold("statistics")
+      yield* eventually(Clock.currentTimeMillis, (now) => now > offeredAt + 20)
+      yield* queue.offer("statistics", { id: "urgent", payload: null, priority: 9 })
+      const { oldestAge, ...counts } = yield* queue.statistics("statistics")
+      assert.deepStrictEqual(counts, { ready: 2, inFlight: 1, delayed: 1, dead: 1, completed: 1 })
+      assert.isAtLeast(oldestAge, 10)
+      assert.strictEqual((yield* queue.statistics("empty")).oldestAge, 0)
+    })
+  )
+
+  it.effect("lists the names of the queues that were offered to, by prefix, sorted", () =>
+    Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      for (const name of ["names/b", "names/a", "names/a/c", "namesake"]) {
+        yield* queue.offer(name, { id: "a", payload: null })
+      }
+      yield* queue.inspect("names/looked-at")
+      assert.deepStrictEqual(yield* queue.names("names/"), ["names/a", "names/a/c", "names/b"])
+      assert.include(yield* queue.names(), "namesake")
+    })
+  )
+}

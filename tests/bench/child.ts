@@ -1,0 +1,70 @@
+/** A process of its own, that sends or takes when it is told to. */
+import type { Command, Reply } from "./children.ts"
+import type { Driver, Name } from "./driver.ts"
+import { micros } from "./measure.ts"
+import { make, makeCount } from "./message.ts"
+
+const [name = "", directory = ""] = process.argv.slice(2)
+
+const open: { readonly [name in Name]: () => Promise<Driver> } = {
+  raw: async () => (await import("./rawDriver.ts")).raw(directory),
+  rawfile: async () => (await import("./rawDriver.ts")).log(directory, false),
+  rawfair: async () => (await import("./rawDriver.ts")).log(directory, true),
+  sqlite: async () => (await import("./sqliteDriver.ts")).make(directory),
+  sartor: async () => (await import("./sartorDriver.ts")).make(directory)
+}
+
+const driver = await open[name as Name]()
+const count = makeCount()
+let delivered: Array<number> = []
+let sent = 0
+let acknowledged = 0
+let awaited = { total: Number.POSITIVE_INFINITY, reached: () => {} }
+
+const messages = ({ count, producer }: { readonly count: number; readonly producer: number }) => ({
+  count,
+  next: () => make(producer, sent++, micros())
+})
+
+const obey = async (command: Command): Promise<Reply> => {
+  const began = micros()
+  switch (command.type) {
+    case "lone":
+      return { latencies: await driver.lone(messages(command), command.gap), began, ended: micros() }
+    case "many":
+      await driver.many(messages(command), command.window)
+      return { latencies: [], began, ended: micros() }
+    case "consume":
+      driver.consume(
+        command.parallel,
+        (message) => {
+          delivered.push(micros() - message.sent)
+          count.add(message)
+        },
+        () => {
+          acknowledged += 1
+          if (acknowledged >= awaited.total) awaited.reached()
+        }
+      )
+      return { latencies: [], began, ended: micros() }
+    case "await": {
+      if (acknowledged < command.total) {
+        const reached = new Promise<void>((resolve) => (awaited = { total: command.total, reached: resolve }))
+        const late = new Promise<void>((resolve) => setTimeout(resolve, 60_000).unref())
+        await Promise.race([reached, late])
+      }
+      const latencies = delivered
+      delivered = []
+      return { latencies, began, ended: micros(), wrong: count.wrong(command.total) }
+    }
+    case "close":
+      await driver.close()
+      process.disconnect()
+      process.exit(0)
+  }
+}
+
+process.on("message", (command: Command) => {
+  void obey(command).then((reply) => process.send?.(reply))
+})
+process.send?.("ready")
