@@ -48,24 +48,28 @@ const walk = (folder, keep) =>
     return entry.isDirectory() ? walk(path, keep) : keep(path) ? [path] : []
   })
 
-const workspaceFiles = () => [
-  ...["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"].map((name) => join(root, name)),
-  ...["packages", "examples"].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => join(root, folder, name, "package.json"))
-  ),
-  join(root, "tests", "package.json")
-].filter(existsSync)
+const workspaceFiles = () =>
+  [
+    ...["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"].map((name) => join(root, name)),
+    ...["packages", "examples"].flatMap((folder) =>
+      readdirSync(join(root, folder)).map((name) => join(root, folder, name, "package.json"))
+    ),
+    join(root, "tests", "package.json")
+  ].filter(existsSync)
 
 export const setup = () => {
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   once("install", workspaceFiles(), [bin("node"), bin("sartor"), bin("vitest")], () =>
-    run(
-      "Installing the workspace from its lock file",
-      "npx",
-      ["--yes", `pnpm@${devDependencies.pnpm}`, "install", "--frozen-lockfile"]
-    )
+    run("Installing the workspace from its lock file", "npx", [
+      "--yes",
+      `pnpm@${devDependencies.pnpm}`,
+      "install",
+      "--frozen-lockfile"
+    ])
   )
-  const sources = ["core", "transport-file", "cli"].flatMap((name) => walk(join(root, "packages", name, "src"), () => true))
+  const sources = ["core", "transport-file", "cli"].flatMap((name) =>
+    walk(join(root, "packages", name, "src"), () => true)
+  )
   once(
     "build",
     [...sources, ...walk(join(root, "packages", "cli"), (path) => path.endsWith("rolldown.config.mjs"))].sort(),

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { bin, env, root, setup } from "./setup.mjs"
 
-const [mode, ...filters] = process.argv[2] === "--faults" ? ["faults", ...process.argv.slice(3)] : ["test", ...process.argv.slice(2)]
+const [mode, ...filters] =
+  process.argv[2] === "--faults" ? ["faults", ...process.argv.slice(3)] : ["test", ...process.argv.slice(2)]
 
 setup()
 
@@ -14,7 +15,11 @@ let failed = 0
 let skipped = 0
 
 const run = (command, args) =>
-  spawnSync(command, args, { cwd: root, env: { ...env, SARTOR_TEST_MODE: mode }, stdio: ["ignore", "inherit", "inherit"] })
+  spawnSync(command, args, {
+    cwd: root,
+    env: { ...env, SARTOR_TEST_MODE: mode },
+    stdio: ["ignore", "inherit", "inherit"]
+  })
 
 const check = (name, command, args) => {
   const { status } = run(command, args)
@@ -31,7 +36,13 @@ if (mode === "test" && filters.length === 0) {
 
 const folder = mkdtempSync(join(tmpdir(), "sartor-tests-"))
 const outputFile = join(folder, "results.json")
-const { status } = run(bin("vitest"), ["run", "--reporter=default", "--reporter=json", `--outputFile=${outputFile}`, ...filters])
+const { status } = run(bin("vitest"), [
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile=${outputFile}`,
+  ...filters
+])
 try {
   const results = JSON.parse(readFileSync(outputFile, "utf8"))
   passed += results.numPassedTests
