@@ -50,7 +50,7 @@ export class UnknownRole extends Schema.TaggedError<UnknownRole>("@sartor/core/R
   roles: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `Unknown role ${JSON.stringify(this.input)}: use one of ${this.roles.join(", ")}, or add it with SARTOR_ROLES`
+    return `Unknown role ${JSON.stringify(this.input.slice(0, 140))}: use one of ${this.roles.join(", ")}, or add it with SARTOR_ROLES`
   }
 }
 
@@ -61,9 +61,9 @@ export class UnknownRole extends Schema.TaggedError<UnknownRole>("@sartor/core/R
  * @since 0.1.0
  */
 export const parse = Effect.fnUntraced(function* (input: string) {
-  const roles = [...builtIn, ...(yield* Additional).map((role) => role.toUpperCase())]
+  const roles = [...builtIn, ...(yield* Additional).map((role) => role.toUpperCase())].filter(isRole)
   const role = input.toUpperCase()
-  return roles.includes(role) && isRole(role) ? role : yield* new UnknownRole({ input, roles })
+  return roles.find((known) => known === role) ?? (yield* new UnknownRole({ input, roles }))
 })
 
 const isRole = Schema.is(Role)
