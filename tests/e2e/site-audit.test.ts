@@ -7,7 +7,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { json, run, temporaryFolder } from "../support/sartor.ts"
 
 const example = join(import.meta.dirname, "..", "..", "examples", "01-site-audit")
-const auditors = ["security", "performance", "accessibility"]
+const auditors = new Set(["security", "performance", "accessibility"])
 
 describe("the site audit", () => {
   const cleanups: Array<() => void> = []
@@ -30,7 +30,7 @@ describe("the site audit", () => {
   it("completes with every agent, the three audits at the same time", () => {
     assert.strictEqual(document.status, "complete")
     assert.deepStrictEqual(new Set(document.agents.map((agent) => agent.status)), new Set(["complete"]))
-    const spans = document.agents.filter((agent) => auditors.includes(agent.name))
+    const spans = document.agents.filter((agent) => auditors.has(agent.name))
     const lastStart = Math.max(...spans.map((agent) => Date.parse(agent.started_at ?? "")))
     const firstEnd = Math.min(...spans.map((agent) => Date.parse(agent.finished_at ?? "")))
     assert.strictEqual(spans.length, 3)
