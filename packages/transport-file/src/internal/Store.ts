@@ -48,15 +48,14 @@ export const make = Effect.fnUntraced(function* (
   const root = path.join(directory, "sartor", namespace)
   const journals = path.join(root, "journals")
   const queues = path.join(root, "queues")
-  const topmost = yield* LogFile.attempt(operation, () => {
+  const { isNew, topmost } = yield* LogFile.attempt(operation, () => {
     const made = LogFile.makeDirectories(directory)
-    for (const place of [journals, queues]) {
-      LogFile.makeParents(directory, path.join(place, "log"))
-      LogFile.checkWritable(place)
-    }
-    return made ?? directory
+    const missing = [journals, queues].flatMap((place) => LogFile.makeParents(directory, path.join(place, "log")))
+    for (const place of [journals, queues]) LogFile.checkWritable(place)
+    return { isNew: missing.length > 0, topmost: made ?? directory }
   })
-  yield* warnOfFileSystem(directory)
+  // Once, on the first use: after that the operator knows.
+  if (isNew) yield* warnOfFileSystem(directory)
 
   const descriptors = Descriptors.make()
   yield* Effect.addFinalizer(() => Effect.forEach([...descriptors.opened], close, { concurrency: "unbounded" }))
