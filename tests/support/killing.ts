@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { assert } from "vitest"
 import { readTraces, writeFleet } from "./fleet.ts"
-import { isAlive, json, start, within } from "./sartor.ts"
+import { type Ended, isAlive, json, start, within } from "./sartor.ts"
 
 /** The same numbers for the same seed: a failure can be seen again. */
 const randomOf = (seed: number) => {
@@ -24,12 +24,14 @@ export const killAndResume = async (folder: string, options: { readonly kills: n
   const data = join(folder, "data")
   const random = randomOf(options.seed)
   const finished = new Map<string, number>()
-  const args = ["run", file, "--data-dir", data, "--json"]
+  // By its id: a run that was killed just after its end is answered as it ended, and not begun anew.
+  const args = ["run", file, "--run-id", "fleet-killed", "--data-dir", data, "--json"]
   let kills = 0
+  let ended: Ended | undefined
 
-  for (let round = 0; kills < options.kills && finished.size < names.length; round++) {
+  while (kills < options.kills && ended === undefined) {
     const sartor = start(args)
-    const ended = await Promise.race([
+    ended = await Promise.race([
       sartor.ended,
       new Promise<undefined>((resolve) => setTimeout(resolve, 200 + random() * 900, undefined))
     ])
@@ -40,10 +42,8 @@ export const killAndResume = async (folder: string, options: { readonly kills: n
     const why = `seed ${options.seed}, kill ${kills}`
     const { pids } = readTraces(traces)
     assert.isTrue(await within(10_000, () => pids.every((pid) => !isAlive(pid))), `an agent lives on: ${why}`)
-    const [last] = await json(["runs", "list", "--data-dir", data])
-    if (last === undefined) continue
-    const document = await json(["runs", "show", last.run_id, "--data-dir", data])
-    for (const agent of document.agents) {
+    const document = await json(["runs", "show", "fleet-killed", "--data-dir", data])
+    for (const agent of document.agents ?? []) {
       if (agent.status !== "complete") continue
       const starts = readTraces(traces).starts(agent.name)
       assert.strictEqual(starts, finished.get(agent.name) ?? starts, `${agent.name} ran again: ${why}`)
@@ -51,7 +51,7 @@ export const killAndResume = async (folder: string, options: { readonly kills: n
     }
   }
 
-  const { code, stderr, stdout } = await start(args).ended
+  const { code, stderr, stdout } = ended ?? (await start(args).ended)
   assert.strictEqual(code, 0, `seed ${options.seed}: ${stderr}`)
   const document = JSON.parse(stdout)
   assert.deepStrictEqual(
