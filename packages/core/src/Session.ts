@@ -127,6 +127,8 @@ export interface Run {
   readonly run: number
   readonly started_at: string
   readonly ended_at?: string
+  /** It was given up at its end, to be taken up again by a worker. */
+  readonly suspended?: true
   readonly worker: typeof Worker.Type
 }
 
@@ -259,7 +261,8 @@ const begin = ({ at, ...created }: typeof Created.Type, version: number): Sessio
 })
 
 const change = (session: Session, record: Record, version: number): Partial<Session> => {
-  const end = () => session.runs.map((run) => (run.run === record.run ? { ...run, ended_at: record.at } : run))
+  const end = (how: Partial<Run> = {}) =>
+    session.runs.map((run) => (run.run === record.run ? { ...run, ...how, ended_at: record.at } : run))
   switch (record.type) {
     case "started": {
       const runs = [...session.runs, { run: record.run, started_at: record.at, worker: record.worker }]
@@ -279,7 +282,7 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
     case "attempt_failed":
       return { status: "suspended", runs: end(), failures: session.failures + 1, error: record.error }
     case "suspended":
-      return { status: "suspended", runs: end() }
+      return { status: "suspended", runs: end({ suspended: true }) }
     case "ended": {
       const { error, result, usage } = record
       return {
@@ -312,3 +315,15 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
  */
 export const terminalWake = (session: Session): Wake | undefined =>
   session.wakes.findLast((wake) => isTerminal(wake.status) && wake.run === session.run)
+
+/**
+ * When the work began that led to where a session is: the first of its runs between which nobody killed or suspended it.
+ * Attempts that failed count as work, the time in which nobody worked does not.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const workedSince = ({ runs }: Session): string | undefined => {
+  const interrupted = runs.slice(0, -1).findLastIndex((run) => run.ended_at === undefined || run.suspended === true)
+  return runs[interrupted + 1]?.started_at
+}

@@ -5,7 +5,7 @@
  */
 import { Result as EffectResult, Schema } from "effect"
 import { Problem, Result } from "./Agent.ts"
-import type { Session } from "./Session.ts"
+import { type Session, workedSince } from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
 import { Synthesis } from "./Synthesis.ts"
 import { Timestamp } from "./Wake.ts"
@@ -184,14 +184,15 @@ export const apply = (run: WorkflowRun, record: Record): EffectResult.Result<Wor
  * @category constructors
  * @since 0.1.0
  */
-export const endingOf = ({ error, runs, session_id, status, updated_at }: Session): Ending => {
+export const endingOf = (session: Session): Ending => {
+  const { error, runs, session_id, status, updated_at } = session
   const ended = status === "complete" || status === "blocked" || status === "cancelled" ? status : ("failed" as const)
-  const first = runs[0]
+  const started = workedSince(session)
   return {
     session_id,
     status: ended,
     attempts: runs.length,
-    ...(first === undefined ? {} : { started_at: first.started_at }),
+    ...(started === undefined ? {} : { started_at: started }),
     finished_at: runs.at(-1)?.ended_at ?? updated_at,
     ...(error === undefined || ended === "complete" ? {} : { error })
   }

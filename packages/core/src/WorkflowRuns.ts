@@ -196,13 +196,13 @@ export const document = Effect.fn("WorkflowRuns.document")(function* (runId: str
         .pipe(Effect.catchTag("SessionNotFound", () => Effect.succeed(undefined)))
       if (session === undefined) return { ...about, ...ended }
       const { result, runs, status } = session
-      const started = runs[0]
+      const started = Session.workedSince(session)
       const live =
         ended.status === "pending" ? { status: status === "running" ? ("running" as const) : ("pending" as const) } : {}
       return {
         ...about,
         session_id,
-        ...(started === undefined ? {} : { started_at: started.started_at }),
+        ...(started === undefined ? {} : { started_at: started }),
         ...ended,
         ...live,
         attempts: Math.max(ended.attempts, runs.length),

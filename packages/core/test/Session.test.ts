@@ -87,6 +87,27 @@ describe("Session", () => {
     assert.strictEqual(blocked?.failures, 0)
   })
 
+  it("has been worked on since it was last suspended or killed, failed attempts counted", () => {
+    const at = (second: number, record: Session.Record): Session.Record => ({
+      ...record,
+      at: `2026-01-01T00:00:0${second}.000Z`
+    })
+    const since = (...given: ReadonlyArray<Session.Record["type"]>) => {
+      let run = 0
+      const records = given.map((type, index) =>
+        at(index, recordOf(type, type === "started" ? ++run : run, `k${index}`))
+      )
+      const session = fold([created, ...records])
+      return session === undefined ? undefined : Session.workedSince(session)?.slice(17, 19)
+    }
+    assert.strictEqual(since(), undefined)
+    assert.strictEqual(since("started", "ended"), "00")
+    assert.strictEqual(since("started", "attempt_failed", "started", "ended"), "00")
+    assert.strictEqual(since("started", "suspended", "started", "ended"), "02")
+    assert.strictEqual(since("started", "started", "ended"), "01")
+    assert.strictEqual(since("started", "started", "attempt_failed", "started", "ended"), "01")
+  })
+
   it("is the same however often what is illegal is tried in between", () => {
     fc.assert(
       fc.property(attempts, (tried) => {
