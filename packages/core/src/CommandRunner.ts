@@ -139,7 +139,8 @@ const follow = (agent: ChildProcessSpawner.ChildProcessHandle): Stream.Stream<Ev
     if (code !== 0) return yield* exited(code, last?.summary ?? text.join("\n"))
     if (last !== undefined) return { type: "result" as const, result: last }
     const whole = text.join("\n")
-    const found = yield* parseResult(Option.getOrElse(parseObject(whole), () => ({ summary: whole })))
+    const object = Option.filter(parseObject(whole), Predicate.hasProperty("summary"))
+    const found = yield* parseResult(Option.getOrElse(object, () => ({ summary: whole })))
     return { type: "result" as const, result: found }
   })
 
@@ -220,5 +221,7 @@ const tooLarge = (what: string) => failed("output_too_large", `it printed ${what
 
 const broken = (error: PlatformError.PlatformError) => failed("broken", `the agent was lost: ${error.message}`, true)
 
-const notStarted = (error: PlatformError.PlatformError) =>
-  failed("not_started", `it could not be started: ${error.message}`, error.reason._tag !== "NotFound")
+const notStarted = (error: PlatformError.PlatformError) => {
+  const forGood = error.reason._tag === "NotFound" || error.reason._tag === "BadArgument"
+  return failed("not_started", `it could not be started: ${error.message}`, !forGood)
+}

@@ -41,7 +41,8 @@ export const acquire = Effect.fn("Lease.acquire")(function* (
   const key = `owner/${name}`
   yield* own(queue.offer(key, { id: "owner", payload: null }, { revive: true }))
   while (true) {
-    const scope = yield* Scope.fork(yield* Effect.scope)
+    // Given back, never completed: whoever waits for it is handed it at once.
+    const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.interrupt()))
     const taken = yield* own(queue.take(key, { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: () => 0 })).pipe(
       Scope.provide(scope),
       Effect.timeoutOption(options.wait ?? "1 second")

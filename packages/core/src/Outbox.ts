@@ -110,7 +110,7 @@ const decide = Effect.fnUntraced(function* (message: Message, current: Session.S
     return late
   }
   if (Session.isEnded(current.status)) {
-    const detail = `session ${session_id} is ${current.status}: a run wakes its orchestrator once`
+    const detail = `session ${session_id} is ${current.status}, and a run wakes its orchestrator once: create a session for what is new`
     return yield* new WakeConflict({ session_id, detail })
   }
   const ends = Wake.isTerminal(status)

@@ -151,6 +151,8 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
       return { refresh: Effect.tap(refresh, weigh), update }
     }
 
+    const tallies: Handling.Desk["tallies"] = new Map()
+
     const relay = Effect.fnUntraced(function* (orchestrator: string, wake: Wake.Wake, revive = false) {
       const message = { id: wake.wake_id, payload: encodeWake(wake), priority: Wake.rank[Wake.priorityOf(wake)] }
       yield* own(queue.offer(queueOf(orchestrator), message, { revive }))
@@ -252,6 +254,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
           queue,
           sessions,
           inbox: refresh,
+          tallies,
           acknowledge: (id) => acknowledge(orchestrator, id),
           bury: (id, reason, original) => bury(orchestrator, id, reason, original)
         }

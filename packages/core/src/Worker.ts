@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Random, Schedule, Schema, Stream } from "effect"
+import { Duration, Effect, Random, Schema, Stream } from "effect"
 import type * as Agent from "./Agent.ts"
 import { AgentRunner, type Assignment, type Event, RunFailed } from "./AgentRunner.ts"
 import * as Outbox from "./Outbox.ts"
@@ -12,6 +12,7 @@ import * as Session from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
 import { type Open, Sessions } from "./Sessions.ts"
 import { TransportError } from "./TransportError.ts"
+import { attending } from "./internal/attending.ts"
 import { failureOf } from "./internal/failure.ts"
 import { own } from "./internal/own.ts"
 import { isTransient, patiently } from "./internal/patience.ts"
@@ -220,13 +221,8 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     Effect.catchTag("SessionNotFound", () => fenced),
     Effect.flatMap((current) => (current.run > run || current.status === "cancelled" ? fenced : Effect.void))
   )
-  // A change may go unnoticed, so that it also looks by itself.
-  const takenOver = Stream.runForEach(
-    Stream.merge(sessions.changes(session_id), Stream.tick("5 seconds")),
-    () => check
-  ).pipe(Effect.retry({ schedule: Schedule.spaced("1 second"), while: (error) => error._tag === "TransportError" }))
-  const lost = Effect.andThen(delivery.lost, fenced)
-  const fence = Effect.andThen(Effect.all([takenOver, lost], { concurrency: 2, discard: true }), Effect.never)
+  const takenOver = attending(sessions.changes(session_id), check)
+  const fence = Effect.raceFirst(takenOver, Effect.andThen(delivery.lost, fenced))
 
   const suspend = commit((_, at) =>
     Effect.succeed({ type: "suspended", at, run, reason: "its worker was shut down" })

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Deferred, Duration, Effect, Option, Path, Schedule, Schema, Stream } from "effect"
+import { Deferred, Duration, Effect, Option, Path, Schedule, Schema } from "effect"
 import type * as Agent from "./Agent.ts"
 import { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
@@ -18,6 +18,7 @@ import { Wakes } from "./Wakes.ts"
 import { type Agent as Step, order, type Workflow } from "./WorkflowFile.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
 import * as WorkflowRuns from "./WorkflowRuns.ts"
+import { attending } from "./internal/attending.ts"
 import { fingerprintOf } from "./internal/fingerprint.ts"
 import { patiently } from "./internal/patience.ts"
 
@@ -255,11 +256,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     const { cancelled } = yield* log.refresh
     if (cancelled !== undefined) yield* patiently(WorkflowRuns.cancelSessions(runId, cancelled))
   })
-  // A change may go unnoticed, so that it also looks by itself.
-  const obeying = Stream.runForEach(
-    Stream.merge(journal.watch(`workflow/${runId}`), Stream.tick("5 seconds")),
-    () => obey
-  ).pipe(Effect.retry(Schedule.spaced("1 second")))
+  const obeying = attending(journal.watch(`workflow/${runId}`), obey)
   const timingOut = (timeout: number) =>
     patiently(
       WorkflowRuns.cancel(runId, `its timeout of ${Duration.format(Duration.millis(timeout))} has passed`)

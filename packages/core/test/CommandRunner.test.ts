@@ -131,6 +131,7 @@ it.layer(NodeServices.layer, { excludeTestServices: true })("CommandRunner", (it
       Effect.gen(function* () {
         const all = yield* node(`console.log(JSON.stringify({ summary: "whole", confidence: 0.5 }, null, 2))`)
         assert.deepStrictEqual(resultOf(all), [{ summary: "whole", confidence: 0.5 }])
+        assert.deepStrictEqual(resultOf(yield* shell(`echo '{"errors":0}'`)), [{ summary: '{"errors":0}' }])
       })
     )
     it.effect("is refused with the JSON pointer when the result is not valid", () =>
@@ -159,6 +160,34 @@ it.layer(NodeServices.layer, { excludeTestServices: true })("CommandRunner", (it
         const all = yield* node(`for (let i = 0; i < 15; i++) console.log("x".repeat(1000 * 1000))`)
         assert.strictEqual(resultOf(all)[0]?.summary.length, 15_000_014)
       })
+    )
+    it.effect("is counted in bytes", () =>
+      Effect.gen(function* () {
+        const tooLarge = { code: "output_too_large", retryable: false, status: "failed" }
+        assert.deepStrictEqual(yield* failing(node(`console.log("日".repeat(400 * 1024))`)), tooLarge)
+        assert.strictEqual(resultOf(yield* node(`console.log("日".repeat(300 * 1024))`))[0]?.summary.length, 307_200)
+      })
+    )
+    it.effect(
+      "may be rubbish: bytes that are no text, control characters, JSON of other programs, or far too deep",
+      () =>
+        Effect.gen(function* () {
+          const rubbish = [
+            `process.stdout.write(Buffer.from([0xff, 0xfe, 0, 1, 2, 0x80, 10]))`,
+            `console.log("\\u0000\\u001b[2J\\ud800")`,
+            `console.log('{"type":"__proto__"}\\n{"type":{"toString":1}}\\n{"type":"finding"\\n[1,2]\\n{"__proto__":{"x":1}}')`,
+            `console.log('{"a":' + "[".repeat(400000) + "]".repeat(400000) + "}")`
+          ]
+          for (const script of rubbish) assert.strictEqual(resultOf(yield* node(script)).length, 1)
+          const invalid = { code: "invalid_result", retryable: true, status: "failed" }
+          const deep = `"[".repeat(400000) + "]".repeat(400000)`
+          assert.deepStrictEqual(
+            yield* failing(node(`console.log('{"type":"result","summary":"s","x":' + ${deep} + "}")`)),
+            invalid
+          )
+          assert.deepStrictEqual(yield* failing(node(`console.log('{"type":"finding"}')`)), invalid)
+          assert.deepStrictEqual(yield* failing(node(`console.log('{"type":"turn","text":' + ${deep} + "}")`)), invalid)
+        })
     )
     it.effect("is complete though its reader is slower than it ends", () =>
       Effect.gen(function* () {
@@ -192,6 +221,11 @@ it.layer(NodeServices.layer, { excludeTestServices: true })("CommandRunner", (it
         })
         assert.deepStrictEqual(yield* failing(events("no-such-program")), {
           code: "exit_127",
+          retryable: false,
+          status: "failed"
+        })
+        assert.deepStrictEqual(yield* failing(events("true", "a\0b")), {
+          code: "not_started",
           retryable: false,
           status: "failed"
         })

@@ -5,7 +5,7 @@ import * as Role from "../src/Role.ts"
 describe("Role", () => {
   it.effect("is read in any case, and kept in upper case", () =>
     Effect.gen(function* () {
-      for (const role of Role.builtIn) assert.strictEqual(yield* Role.parse(role.toLowerCase()), role)
+      for (const role of Role.builtIn) assert.strictEqual<string>(yield* Role.parse(role.toLowerCase()), role)
     })
   )
 

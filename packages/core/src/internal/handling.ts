@@ -19,6 +19,8 @@ export interface Desk {
   readonly sessions: Sessions["Service"]
   readonly inbox: Effect.Effect<Inbox.Inbox, TransportError>
   readonly acknowledge: (wakeId: string) => Effect.Effect<unknown, TransportError>
+  /** Of wakes that are not settled yet: how often their handlers failed here, and how often they waited for others. */
+  readonly tallies: Map<string, { readonly failed: number; readonly waited: number }>
   /** Makes a dead letter of a message, unless it is acknowledged. */
   readonly bury: (wakeId: string, reason: string, original: Schema.Json) => Effect.Effect<unknown, TransportError>
 }
@@ -66,17 +68,22 @@ const deal = Effect.fnUntraced(function* <E, R>(
     return yield* attempt < maxAttempts ? again([], wake, session) : reject(session)
   }
   const inbox = yield* desk.inbox
+  const tallyOf = (wakeId: string) => desk.tallies.get(wakeId) ?? { failed: 0, waited: 0 }
+  const deliveries = attempt - tallyOf(id).waited
   const handled: Array<Wake.Wake> = []
   const position = session.wakes.findIndex((known) => known.wake_id === wake.wake_id)
   for (const due of session.wakes.slice(0, position + 1)) {
     if (Inbox.isSettled(inbox, due.wake_id)) continue
     const isOwn = due.wake_id === wake.wake_id
     // Whoever handled it the last time died of it.
-    let reason = `it was delivered ${attempt - 1} times, and its handler never came to an end`
-    if (attempt <= maxAttempts) {
-      const exit = yield* Effect.exit(handler(due, attempt))
+    let reason = `it was delivered ${deliveries - 1} times, and its handler never came to an end`
+    if (deliveries <= maxAttempts) {
+      // Through whichever delivery it failed before.
+      const times = Math.max(isOwn ? deliveries : 1, 1 + tallyOf(due.wake_id).failed)
+      const exit = yield* Effect.exit(handler(due, times))
       if (Exit.isSuccess(exit)) {
         yield* desk.acknowledge(due.wake_id)
+        desk.tallies.delete(due.wake_id)
         if (!isOwn) yield* own(desk.queue.settle(desk.name, due.wake_id, { type: "completed" }))
         handled.push(due)
         continue
@@ -86,12 +93,16 @@ const deal = Effect.fnUntraced(function* <E, R>(
       if (isTransient(error)) {
         return handled.length > 0 ? { handled, exit: Exit.interrupt() } : yield* Effect.fail(error)
       }
-      if (attempt < maxAttempts) return yield* again(handled, due, why)
-      reason = `its handler failed in ${attempt} deliveries, at last with: ${why}`
+      desk.tallies.set(due.wake_id, { ...tallyOf(due.wake_id), failed: times })
+      if (!isOwn) desk.tallies.set(id, { ...tallyOf(id), waited: tallyOf(id).waited + 1 })
+      if (times < maxAttempts) return yield* again(handled, due, why)
+      reason = `its handler failed in ${times} deliveries, at last with: ${why}`
     }
     yield* desk.bury(due.wake_id, reason, encodeWake(due))
+    desk.tallies.delete(due.wake_id)
     if (isOwn) return rejected(handled, reason)
     yield* own(desk.queue.settle(desk.name, due.wake_id, { type: "dead", reason }))
+    desk.tallies.delete(id)
     // This one has only waited: it begins anew, with all of its attempts.
     yield* own(desk.queue.settle(desk.name, id, { type: "dead", reason: `${due.wake_id} came before it` }))
     yield* own(desk.queue.requeue(desk.name, id))

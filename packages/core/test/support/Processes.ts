@@ -1,5 +1,5 @@
 /** Several processes on one store in memory, each of which can be killed, or fail, at any call it makes. */
-import { Clock, Deferred, Effect, Layer, Schema, Stream } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Schema, Stream } from "effect"
 import * as Journal from "../../src/Journal.ts"
 import * as Queue from "../../src/Queue.ts"
 import * as QueueLog from "../../src/QueueLog.ts"
@@ -16,6 +16,8 @@ export interface Store {
   readonly queues: Map<string, { readonly lines: Array<Line>; readonly signal: ReturnType<typeof Queue.makeSignal> }>
   readonly processes: Array<{ dead: boolean }>
 }
+
+export class SharedStore extends Context.Service<SharedStore, Store>()("test/SharedStore") {}
 
 interface Line {
   readonly text: string
@@ -140,9 +142,14 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
       refresh,
       durable: Effect.void,
       append: (records) => through("queue.append", name, exchange(records)),
-      revision: shared.signal.revision,
+      revision: () => seen,
       // What another process writes is folded here, as a watcher would.
-      changed: (revision) => Effect.andThen(shared.signal.changed(revision), catchUp)
+      changed: (revision) =>
+        Effect.suspend(() =>
+          shared.lines.length === revision
+            ? Effect.andThen(shared.signal.changed(shared.signal.revision()), catchUp)
+            : catchUp
+        )
     }
   }
   const queues = Layer.succeed(
