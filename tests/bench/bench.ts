@@ -33,7 +33,7 @@ const all: { readonly [id: string]: (options: Options) => Promise<Row> } = {
 }
 
 const args = process.argv.slice(2)
-const options: Options = args.includes("--quick") ? { rounds: 3, scale: 0.2 } : { rounds: 7, scale: 1 }
+const options: Options = args.includes("--quick") ? { rounds: 5, scale: 0.2 } : { rounds: 5, scale: 1 }
 const named = args.filter((arg) => !arg.startsWith("--")).map((arg) => arg.toUpperCase())
 const unknown = [
   ...named.filter((id) => all[id] === undefined),
@@ -44,24 +44,27 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-const rows: Array<Row> = []
-for (const [id, measure] of Object.entries(all)) {
-  if (named.length > 0 && !named.includes(id)) continue
-  progress(`${id} …`)
-  const began = performance.now()
-  rows.push(await measure(options))
-  progress(`${id} took ${((performance.now() - began) / 1000).toFixed(1)} s`)
-}
-
 const verdict = ({ failed, met, notRun }: Row) => {
   if (failed !== undefined) return `FAILED: ${failed}`
   if (notRun !== undefined) return `not run: ${notRun}`
   return met ? "met" : "MISSED"
 }
+/** What is durable can't be faster than the flush that makes it so: then the baseline was disturbed. */
+const plausible = (row: Row): Row =>
+  ["W1", "W6", "W9", "S1"].includes(row.id) && Number.parseFloat(row.value) < 0.8
+    ? { ...row, met: false, failed: "the machine was too busy to measure the baseline; run it again" }
+    : row
 const isGood = (row: Row) => row.notRun !== undefined || (row.met && row.failed === undefined)
 
 console.log(`node ${process.version}, ${cpus().length} processors${args.includes("--quick") ? ", quick" : ""}`)
-for (const row of rows) {
+const rows: Array<Row> = []
+for (const [id, measure] of Object.entries(all)) {
+  if (named.length > 0 && !named.includes(id)) continue
+  progress(`${id} …`)
+  const began = performance.now()
+  const row = plausible(await measure(options))
+  rows.push(row)
+  progress(`${id} took ${((performance.now() - began) / 1000).toFixed(1)} s`)
   const figures = Object.entries(row.raw).map(([name, figure]) => `${name} ${figure}`)
   console.log(`${row.id}  ${row.what}`)
   console.log(`    ${row.value}  (goal ${row.goal}: ${verdict(row)})  ${figures.join(", ")}`)

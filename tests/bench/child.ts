@@ -59,7 +59,6 @@ const obey = async (command: Command): Promise<Reply> => {
     }
     case "close":
       await driver.close()
-      process.disconnect()
       process.exit(0)
   }
 }
@@ -67,4 +66,6 @@ const obey = async (command: Command): Promise<Reply> => {
 process.on("message", (command: Command) => {
   void obey(command).then((reply) => process.send?.(reply))
 })
+// Whoever told it what to do is gone.
+process.on("disconnect", () => process.exit(1))
 process.send?.("ready")

@@ -58,6 +58,9 @@ const answer = (child: ChildProcess): Promise<Reply> =>
 /** As many as a process needs until its code is compiled. */
 export const warmUp = 5_000
 
+/** Those that flush once a message have little code to compile. */
+const warmUpOf = (name: Name) => (name === "raw" || name === "sqlite" ? 500 : warmUp)
+
 /** A process that has sent its warm-up. */
 export const startSender = async (
   name: Name,
@@ -68,7 +71,7 @@ export const startSender = async (
   const child = await start(name, directory, env)
   // The first message alone: it makes the file, and what is sent meanwhile has no order.
   await child.tell({ type: "lone", producer, count: 1, gap: 0 })
-  await child.tell({ type: "many", producer, count: warmUp - 1, window: 100 })
+  await child.tell({ type: "many", producer, count: warmUpOf(name) - 1, window: 100 })
   return child
 }
 
@@ -109,6 +112,6 @@ export const startPair = async (
   await sender.tell({ type: "lone", producer: 0, count: 1, gap: 0 })
   total = 1
   await taker.tell({ type: "consume", parallel })
-  await send(warmUp - 1, { window: 100 })
+  await send(warmUpOf(name) - 1, { window: 100 })
   return { send, close: () => Promise.all([sender.close(), taker.close()]) }
 }

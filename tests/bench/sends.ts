@@ -1,4 +1,4 @@
-import { type Child, startSender } from "./children.ts"
+import { type Child, startSender, warmUp } from "./children.ts"
 import type { Name } from "./driver.ts"
 import { median, percentile, progress, ratio, round, rounded, temporary, times } from "./measure.ts"
 import type { Options, Row } from "./Row.ts"
@@ -7,14 +7,14 @@ import type { Options, Row } from "./Row.ts"
 const interleaved = async (
   names: ReadonlyArray<Name>,
   { rounds }: Options,
-  measure: (child: Child) => Promise<number>
+  measure: (child: Child, name: Name) => Promise<number>
 ) => {
   const children = new Map<Name, Child>()
   for (const name of names) children.set(name, await startSender(name, temporary()))
   const figures = new Map<Name, Array<number>>(names.map((name) => [name, []]))
   for (const number of times(rounds, (index) => index + 1)) {
     progress(`  round ${number} of ${rounds}`)
-    for (const [name, child] of children) figures.get(name)?.push(await measure(child))
+    for (const [name, child] of children) figures.get(name)?.push(await measure(child, name))
   }
   for (const child of children.values()) await child.close()
   return (name: Name) => figures.get(name) ?? []
@@ -44,8 +44,9 @@ export const loneSend = async (options: Options): Promise<Row> => {
 
 /** W2: 100 sends unacknowledged at once. */
 export const pipelinedSends = async (options: Options): Promise<Row> => {
-  const count = Math.round(5_000 * options.scale)
-  const of = await interleaved(["rawfile", "rawfair", "sqlite", "sartor"], options, async (child) => {
+  const of = await interleaved(["rawfile", "rawfair", "sqlite", "sartor"], options, async (child, name) => {
+    // The table flushes once a message, and takes that much longer.
+    const count = Math.round((name === "sqlite" ? 500 : 5_000) * options.scale)
     const { began, ended } = await child.tell({ type: "many", producer: 0, count, window: 100 })
     return (count / (ended - began)) * 1_000_000
   })
@@ -73,9 +74,11 @@ export const producers = async (options: Options): Promise<Row> => {
   for (const producer of times(5, (index) => index)) {
     children.push(await startSender("sartor", directory, { producer }))
   }
+  // By itself: no other process reads along.
+  const single = await startSender("sartor", temporary(), { producer: 5 })
   const rate = async (senders: ReadonlyArray<Child>) => {
     const replies = await Promise.all(
-      senders.map((child) => child.tell({ type: "lone", producer: children.indexOf(child), count, gap: 0 }))
+      senders.map((child) => child.tell({ type: "lone", producer: (children.indexOf(child) + 6) % 6, count, gap: 0 }))
     )
     const began = Math.min(...replies.map((reply) => reply.began))
     const ended = Math.max(...replies.map((reply) => reply.ended))
@@ -85,14 +88,14 @@ export const producers = async (options: Options): Promise<Row> => {
   const [alone, together, p50, p99]: ReadonlyArray<Array<number>> = [[], [], [], []]
   for (const number of times(options.rounds, (index) => index + 1)) {
     progress(`  round ${number} of ${options.rounds}`)
-    alone?.push((await rate(children.slice(number % 5, (number % 5) + 1))).rate)
+    alone?.push((await rate([single])).rate)
     const five = await rate(children)
     together?.push(five.rate)
     p50?.push(median(five.latencies))
     p99?.push(percentile(five.latencies, 0.99))
   }
-  for (const child of children) await child.close()
-  const sent = 5 * 5_000 + options.rounds * 6 * count
+  for (const child of [single, ...children]) await child.close()
+  const sent = 5 * (warmUp + options.rounds * count)
   const { look } = await import("./backlog.ts")
   const { ready, warnings } = await look(directory)
   const gain = ratio(together ?? [], alone ?? [])

@@ -7,7 +7,7 @@ import { micros } from "./measure.ts"
 export const make = (directory: string): Driver => {
   const database = new DatabaseSync(join(directory, "messages.db"))
   database.exec(
-    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" +
+    "PRAGMA busy_timeout = 60000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" +
       "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, text TEXT NOT NULL, state INTEGER NOT NULL);" +
       "CREATE INDEX IF NOT EXISTS waiting ON messages (state, id)"
   )
