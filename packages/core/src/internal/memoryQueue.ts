@@ -4,15 +4,14 @@ import * as QueueLog from "../QueueLog.ts"
 import { monotonicMillis } from "./claiming.ts"
 import * as signal from "./signal.ts"
 
-/** Queues whose logs are in memory; each was given to `makeLog` when it was first opened. */
-export const make = Effect.fnUntraced(function* (fromLogs: (logs: Logs) => Queue["Service"], makeLog: () => Log = log) {
+export const make = Effect.fnUntraced(function* (fromLogs: (logs: Logs) => Queue["Service"]) {
   const logs = new Map<string, Log>()
   const now = yield* Clock.currentTimeMillis
   return fromLogs({
     open: (queue) =>
       Effect.sync(() => {
         let log = logs.get(queue)
-        if (log === undefined) logs.set(queue, (log = makeLog()))
+        if (log === undefined) logs.set(queue, (log = makeLog(QueueLog.make())))
         return log
       }),
     names: Effect.sync(() => [...logs].flatMap(([name, log]) => (log.revision() > 0 ? [name] : []))),
@@ -22,8 +21,7 @@ export const make = Effect.fnUntraced(function* (fromLogs: (logs: Logs) => Queue
 })
 
 /** A log in memory; records pass through JSON text on their way into it. */
-export const log = (): Log => {
-  const state = QueueLog.make()
+export const makeLog = (state: QueueLog.QueueLog): Log => {
   const changes = signal.make()
   return {
     state,

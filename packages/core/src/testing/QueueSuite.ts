@@ -26,10 +26,11 @@ export const cases = <Storage = never>(
       name: "answers an offer with what it knows of the id",
       run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
-        const offer = (id: string) => queue.offer("answers", { id, payload: id })
-        assert.strictEqual(yield* offer("a"), "added")
+        const offer = (id: string, payload = "again") => queue.offer("answers", { id, payload })
+        assert.strictEqual(yield* offer("a", "first"), "added")
         assert.strictEqual(yield* offer("a"), "ready")
         const held = yield* hold("answers")
+        assert.strictEqual(held.delivery.payload, "first")
         assert.strictEqual(yield* offer("a"), "in_flight")
         yield* held.close(Exit.succeed(null))
         assert.strictEqual(yield* offer("a"), "completed")
