@@ -15,7 +15,7 @@ const hunt = <Service>(
   const healthy = driverOf("whole", whole)
   const cases = casesOf(healthy)
 
-  describe.concurrent(`${suite}: what is whole passes`, () => {
+  describe(`${suite}: what is whole passes`, () => {
     for (const each of cases) it.live(each.name, () => Driver.runCase(healthy, each))
   })
 
@@ -29,7 +29,7 @@ const hunt = <Service>(
     })
   })
 
-  describe.concurrent(`${suite}: is caught that`, () => {
+  describe(`${suite}: is caught that`, () => {
     for (const { caughtBy, layer, name } of mutants) {
       it.live(`it ${name}`, () =>
         Effect.gen(function* () {
@@ -38,7 +38,7 @@ const hunt = <Service>(
           assert.isDefined(made, caughtBy)
           if (made === undefined) return
           const exit = yield* Driver.runCase(driver, made).pipe(
-            Effect.provideService(Driver.Patience, "1 second"),
+            Effect.provideService(Driver.Patience, "500 millis"),
             Effect.exit
           )
           assert.isTrue(Exit.isFailure(exit), `"${caughtBy}" passes`)
