@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Clock, Context, Effect, Layer, PubSub, Schema, Stream } from "effect"
+import { bytesOf } from "./internal/jsonBytes.ts"
 import { InvalidKey, isKey } from "./Key.ts"
 import { TransportError } from "./TransportError.ts"
 
@@ -161,7 +162,7 @@ const decodeRecords = (text: string) => Effect.orDie(Schema.decodeEffect(Records
 
 const encodeRecords = (records: ReadonlyArray<Schema.Json>) => {
   const text = JSON.stringify(records)
-  const bytes = text.length * 3 > maxAppendBytes ? utf8Bytes(text) : 0
+  const bytes = text.length * 3 > maxAppendBytes ? bytesOf(text) : 0
   return bytes > maxAppendBytes
     ? Effect.fail(
         new TransportError({
@@ -171,14 +172,4 @@ const encodeRecords = (records: ReadonlyArray<Schema.Json>) => {
         })
       )
     : Effect.succeed(text)
-}
-
-/** JSON text has no lone surrogates, so that each half of a pair stands for two bytes. */
-const utf8Bytes = (text: string) => {
-  let bytes = text.length
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index)
-    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2
-  }
-  return bytes
 }

@@ -3,23 +3,29 @@
  *
  * @since 0.1.0
  */
-import {
-  Cause,
-  Clock,
-  Context,
-  DateTime,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Option,
-  Random,
-  Schema,
-  type Scope
-} from "effect"
-import { InvalidKey, isKey } from "./Key.ts"
-import * as QueueLog from "./QueueLog.ts"
-import { TransportError } from "./TransportError.ts"
+import { Context, type Duration, type Effect, Layer, Schema, type Scope } from "effect"
+import * as memoryQueue from "./internal/memoryQueue.ts"
+import * as queueService from "./internal/queueService.ts"
+import * as signal from "./internal/signal.ts"
+import type { InvalidKey } from "./Key.ts"
+import type * as QueueLog from "./QueueLog.ts"
+import type { TransportError } from "./TransportError.ts"
+
+/**
+ * The longest id of a message, in UTF-16 code units, on every transport. An offer of a longer one fails as `too_large`.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const maxIdLength = 512
+
+/**
+ * The largest payload in bytes of JSON, on every transport. An offer of a larger one fails as `too_large`.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const maxPayloadBytes = 32 * 1024 * 1024
 
 /**
  * What is offered.
@@ -28,8 +34,9 @@ import { TransportError } from "./TransportError.ts"
  * @since 0.1.0
  */
 export interface Message {
-  /** Names the message for good: offering it again changes nothing and tells its state. At most 512 characters. */
+  /** Names the message for good: offering it again changes nothing and tells its state. At most `maxIdLength` characters. */
   readonly id: string
+  /** At most `maxPayloadBytes` bytes of JSON. */
   readonly payload: Schema.Json
   /** Higher is taken first; 0 by default. */
   readonly priority?: number | undefined
@@ -183,6 +190,11 @@ export class Queue extends Context.Service<
       queue: string,
       id: string
     ) => Effect.Effect<QueueLog.State | undefined, InvalidKey | TransportError>
+    /**
+     * Forgets the messages that were completed, or became dead letters, up to a time in milliseconds since the epoch. Their
+     * ids can be offered as new ones.
+     */
+    readonly prune: (queue: string, until: QueueLog.Until) => Effect.Effect<void, InvalidKey | TransportError>
     readonly statistics: (queue: string) => Effect.Effect<Statistics, InvalidKey | TransportError>
     /** Lists the names of the queues that start with a prefix, sorted. */
     readonly names: (prefix?: string) => Effect.Effect<ReadonlyArray<string>, TransportError>
@@ -227,142 +239,13 @@ export interface Logs {
  * @category constructors
  * @since 0.1.0
  */
-export const fromLogs = (logs: Logs): Queue["Service"] => {
-  const open = (queue: string) => (isKey(queue) ? logs.open(queue) : Effect.fail(new InvalidKey({ key: queue })))
-  /** Messages that a fibre of this process is about to claim, by queue: so that two of them do not race for one. */
-  const picked = new Map<string, Set<string>>()
-  const pickedIn = (queue: string) => {
-    let set = picked.get(queue)
-    if (set === undefined) picked.set(queue, (set = new Set()))
-    return set
-  }
-
-  const claim = Effect.fnUntraced(function* (queue: string, log: Log, lease: number) {
-    const skip = pickedIn(queue)
-    while (true) {
-      const revision = log.revision()
-      yield* log.refresh
-      const now = yield* Clock.currentTimeMillis
-      const monotonic = yield* monotonicMillis
-      const item = Option.orElse(log.state.next(now, skip), () => expired(log.state, monotonic, logs.isGone, skip))
-      if (Option.isNone(item)) {
-        yield* Effect.interruptible(Effect.timeoutOption(log.changed(revision), untilNext(log.state, now, monotonic)))
-        continue
-      }
-      const { id } = item.value
-      const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
-      const over = item.value.claim?.id
-      skip.add(id)
-      yield* Effect.ensuring(
-        log.append([
-          { type: "claimed", id, claim: nonce, ...(over === undefined ? {} : { over }), lease, owner: logs.owner }
-        ]),
-        Effect.sync(() => skip.delete(id))
-      )
-      if (item.value.claim?.id !== nonce) continue
-      // Copied now: another process may settle the message at any time, and then its payload goes.
-      const { attempt, offeredAt, payload, priority } = item.value
-      return { item: item.value, nonce, message: { id, payload, priority, attempt, offeredAt } }
-    }
+export const fromLogs = (logs: Logs): Queue["Service"] =>
+  queueService.make(logs, {
+    maxIdLength,
+    maxPayloadBytes,
+    full: (queue, capacity) => new QueueFull({ queue, capacity }),
+    isRejected: Schema.is(Rejected)
   })
-
-  const take: Queue["Service"]["take"] = Effect.fnUntraced(function* (queue, options = {}) {
-    const log = yield* open(queue)
-    const lease = Duration.toMillis(options.lease ?? "15 seconds")
-    // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { item, message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ item, nonce }, exit) =>
-      settleBy(log, item, nonce, exit, options)
-    )
-    const { id } = message
-    const renewed = log.append([{ type: "renewed", id, claim: nonce }])
-    yield* Effect.forkScoped(
-      Effect.suspend(() => (item.claim?.id === nonce ? Effect.asVoid(renewed) : Effect.void)).pipe(
-        Effect.catch((error) => Effect.logWarning(`Could not renew the lease of ${id}`, error)),
-        Effect.delay(lease / 3),
-        Effect.forever
-      )
-    )
-    const lost = Effect.gen(function* () {
-      while (item.claim?.id === nonce) yield* log.changed(log.revision())
-    })
-    return { ...message, lost }
-  })
-
-  return Queue.of({
-    offer: Effect.fnUntraced(function* (queue, message, options = {}) {
-      const log = yield* open(queue)
-      yield* log.refresh
-      const known = log.state.items.get(message.id)
-      const revived = options.revive === true && (known?.state === "completed" || known?.state === "dead")
-      if (known !== undefined && !revived) return yield* Effect.as(log.durable, known.state)
-      const { capacity } = options
-      if (capacity !== undefined && log.state.live >= capacity) return yield* new QueueFull({ queue, capacity })
-      const delay = message.delay === undefined ? 0 : Duration.toMillis(message.delay)
-      const now = yield* Clock.currentTimeMillis
-      const [added] = yield* log.append([
-        {
-          type: "offered",
-          id: message.id,
-          payload: message.payload,
-          priority: message.priority ?? 0,
-          ...(delay > 0 ? { due: now + delay } : {}),
-          ...(capacity === undefined ? {} : { capacity }),
-          ...(revived ? { revive: true } : {})
-        }
-      ])
-      if (added === true) return "added"
-      const first = log.state.items.get(message.id)
-      const full = first === undefined || (revived && QueueLog.isSettled(first.state))
-      return full ? yield* new QueueFull({ queue, capacity: capacity ?? 0 }) : first.state
-    }),
-    take,
-    settle: Effect.fnUntraced(function* (queue, id, settlement) {
-      const log = yield* open(queue)
-      yield* log.refresh
-      const item = log.state.items.get(id)
-      if (item === undefined) return undefined
-      const change = item.state !== "completed" && item.state !== settlement.type
-      yield* change ? log.append([{ ...settlement, id }]) : log.durable
-      return log.state.items.get(id)?.state
-    }),
-    requeue: Effect.fnUntraced(function* (queue, id) {
-      const log = yield* open(queue)
-      yield* log.refresh
-      if (log.state.items.get(id)?.state !== "dead") return false
-      yield* log.append([{ type: "requeued", id }])
-      return true
-    }),
-    inspect: Effect.fnUntraced(function* (queue) {
-      const log = yield* open(queue)
-      yield* log.refresh
-      log.state.next(yield* Clock.currentTimeMillis, none)
-      return [...log.state.items.values()]
-        .filter((item) => item.state !== "completed")
-        .map((item) => inspected(item, logs.isGone))
-    }),
-    stateOf: Effect.fnUntraced(function* (queue, id) {
-      const log = yield* open(queue)
-      yield* log.refresh
-      yield* log.durable
-      return log.state.items.get(id)?.state
-    }),
-    statistics: Effect.fnUntraced(function* (queue) {
-      const log = yield* open(queue)
-      yield* log.refresh
-      const now = yield* Clock.currentTimeMillis
-      log.state.next(now, none)
-      const count = { ready: 0, delayed: 0, in_flight: 0, completed: 0, dead: 0 }
-      let oldest = now
-      for (const item of log.state.items.values()) {
-        count[item.state] += 1
-        if (item.state === "ready") oldest = Math.min(oldest, item.offeredAt)
-      }
-      const { in_flight: inFlight, ...counts } = count
-      return { ...counts, inFlight, oldestAge: now - oldest }
-    }),
-    names: (prefix = "") => Effect.map(logs.names, (names) => names.filter((name) => name.startsWith(prefix)).sort())
-  })
-}
 
 /**
  * Keeps queues in memory, as JSON text so that nothing passes which a real transport would lose.
@@ -370,24 +253,19 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<Queue> = Layer.effect(
-  Queue,
-  Effect.gen(function* () {
-    const logs = new Map<string, Log>()
-    const now = yield* Clock.currentTimeMillis
-    return fromLogs({
-      open: (queue) =>
-        Effect.sync(() => {
-          let log = logs.get(queue)
-          if (log === undefined) logs.set(queue, (log = memoryLog()))
-          return log
-        }),
-      names: Effect.sync(() => [...logs].flatMap(([name, log]) => (log.state.items.size > 0 ? [name] : []))),
-      owner: { host: "memory", pid: 0, boot: "", started: "", since: DateTime.formatIso(DateTime.makeUnsafe(now)) },
-      isGone: () => false
-    })
-  })
-)
+export const layerMemory: Layer.Layer<Queue> = Layer.effect(Queue, memoryQueue.make(fromLogs))
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Signal {
+  /** How often it was notified. */
+  readonly revision: () => number
+  readonly notify: () => void
+  /** Completes once `revision` differs from the one given. */
+  readonly changed: (revision: number) => Effect.Effect<void>
+}
 
 /**
  * Lets fibres wait until something has changed.
@@ -395,112 +273,4 @@ export const layerMemory: Layer.Layer<Queue> = Layer.effect(
  * @category constructors
  * @since 0.1.0
  */
-export const makeSignal = () => {
-  let revision = 0
-  const waiters = new Set<() => void>()
-  return {
-    revision: () => revision,
-    notify: () => {
-      revision += 1
-      const woken = [...waiters]
-      waiters.clear()
-      for (const wake of woken) wake()
-    },
-    changed: (seen: number): Effect.Effect<void> =>
-      Effect.callback<void>((resume) => {
-        if (seen !== revision) return resume(Effect.void)
-        const wake = () => resume(Effect.void)
-        waiters.add(wake)
-        return Effect.sync(() => waiters.delete(wake))
-      })
-  }
-}
-
-const memoryLog = (): Log => {
-  const state = QueueLog.make()
-  const signal = makeSignal()
-  return {
-    state,
-    refresh: Effect.void,
-    durable: Effect.void,
-    append: Effect.fnUntraced(function* (records) {
-      const at = yield* Clock.currentTimeMillis
-      const heard = yield* monotonicMillis
-      const applied = (yield* Effect.orDie(roundTrip(records))).map((record) => state.apply(record, at, heard))
-      signal.notify()
-      return applied
-    }),
-    revision: signal.revision,
-    changed: signal.changed
-  }
-}
-
-const Records = Schema.fromJsonString(Schema.Array(QueueLog.Record))
-const roundTrip = (records: ReadonlyArray<QueueLog.Record>) =>
-  Effect.flatMap(Schema.encodeEffect(Records)(records), Schema.decodeEffect(Records))
-
-const none: ReadonlySet<string> = new Set()
-
-const monotonicMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
-
-const inspected = (item: QueueLog.Item, isGone: Logs["isGone"]): Inspected => ({
-  id: item.id,
-  state: item.state,
-  attempt: item.attempt,
-  priority: item.priority,
-  offeredAt: item.offeredAt,
-  payload: item.payload,
-  owner: item.claim?.owner,
-  abandoned: item.claim !== undefined && isGone(item.claim.owner),
-  reason: item.reason
-})
-
-/** A message whose holder is dead, or was not heard of for longer than its lease. */
-const expired = (
-  state: QueueLog.QueueLog,
-  monotonic: number,
-  isGone: (owner: QueueLog.Owner) => boolean,
-  skip: ReadonlySet<string>
-): Option.Option<QueueLog.Item> => {
-  for (const item of state.inFlight) {
-    if (skip.has(item.id) || item.claim === undefined) continue
-    if (monotonic - item.claim.heard > item.claim.lease || isGone(item.claim.owner)) return Option.some(item)
-  }
-  return Option.none()
-}
-
-/** How long nothing can become takeable by itself, in milliseconds. */
-const untilNext = (state: QueueLog.QueueLog, now: number, monotonic: number) => {
-  let wait = 60_000
-  const due = state.delayed[0]
-  if (due !== undefined) wait = Math.min(wait, due.due - now)
-  for (const { claim } of state.inFlight) {
-    if (claim !== undefined) wait = Math.min(wait, claim.heard + claim.lease - monotonic + 1, 1_000)
-  }
-  return Math.max(wait, 1)
-}
-
-const defaultRetryDelay = (attempt: number) => Math.min(1000 * 2 ** (attempt - 1), 60_000)
-
-const settleBy = (
-  log: Log,
-  item: QueueLog.Item,
-  claim: string,
-  exit: Exit.Exit<unknown, unknown>,
-  { maxAttempts = 10, retryDelay = defaultRetryDelay }: TakeOptions
-) =>
-  Effect.gen(function* () {
-    if (item.claim?.id !== claim) return
-    const { attempt, id } = item
-    if (Exit.isSuccess(exit)) return yield* log.append([{ type: "completed", id, claim }])
-    if (Cause.hasInterruptsOnly(exit.cause)) return yield* log.append([{ type: "released", id, claim }])
-    const error = Cause.squash(exit.cause)
-    const reason = error instanceof Error ? error.message : String(error)
-    if (isRejected(error) || attempt >= maxAttempts) return yield* log.append([{ type: "dead", id, claim, reason }])
-    const now = yield* Clock.currentTimeMillis
-    return yield* log.append([
-      { type: "retried", id, claim, reason, due: now + Duration.toMillis(retryDelay(attempt)) }
-    ])
-  }).pipe(Effect.catch((error) => Effect.logWarning(`Could not settle ${item.id}: it will be delivered again`, error)))
-
-const isRejected = Schema.is(Rejected)
+export const makeSignal: () => Signal = signal.make

@@ -73,7 +73,13 @@ export const Record = Schema.Union([
     claim: Schema.optionalKey(Schema.String),
     reason: Schema.String
   }),
-  Schema.Struct({ type: Schema.tag("requeued"), id: Schema.String })
+  Schema.Struct({ type: Schema.tag("requeued"), id: Schema.String }),
+  /** Forgets the messages that were settled so up to these times, in milliseconds since the epoch. */
+  Schema.Struct({
+    type: Schema.tag("pruned"),
+    completed: Schema.optionalKey(Schema.Number),
+    dead: Schema.optionalKey(Schema.Number)
+  })
 ])
 
 /**
@@ -198,8 +204,15 @@ export const make = (): QueueLog => {
     return true
   }
 
+  const pruned = (until: Until) => {
+    const before = items.size
+    for (const item of items.values()) if (isPrunable(item, until)) items.delete(item.id)
+    return items.size < before
+  }
+
   const apply = (record: Record, at: number, heard: number) => {
     if (record.type === "offered") return offered(record, at)
+    if (record.type === "pruned") return pruned(record)
     const item = items.get(record.id)
     if (item === undefined) return false
     switch (record.type) {
@@ -272,6 +285,28 @@ export const make = (): QueueLog => {
  * @since 0.1.0
  */
 export const isSettled = (state: State): boolean => state === "completed" || state === "dead"
+
+/**
+ * Up to when what is settled may be forgotten, in milliseconds since the epoch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Until {
+  readonly completed?: number | undefined
+  readonly dead?: number | undefined
+}
+
+/**
+ * Tells whether a message was settled so long ago that it may be forgotten.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isPrunable = ({ settledAt, state }: Item, until: Until): boolean => {
+  const limit = state === "completed" ? until.completed : state === "dead" ? until.dead : undefined
+  return limit !== undefined && settledAt <= limit
+}
 
 const isLive = (state: State) => !isSettled(state)
 

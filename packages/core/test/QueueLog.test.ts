@@ -35,7 +35,11 @@ const record: fc.Arbitrary<QueueLog.Record> = fc.oneof(
     { type: fc.constant("dead" as const), id, claim, reason: fc.string() },
     { requiredKeys: ["type", "id", "reason"] }
   ),
-  fc.record({ type: fc.constant("requeued" as const), id })
+  fc.record({ type: fc.constant("requeued" as const), id }),
+  fc.record(
+    { type: fc.constant("pruned" as const), completed: fc.integer({ max: 80 }), dead: fc.integer({ max: 80 }) },
+    { requiredKeys: ["type"] }
+  )
 )
 
 const log = fc.array(record, { maxLength: 80 })

@@ -3,24 +3,26 @@
  *
  * @since 0.1.0
  */
-import { assert, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import * as Journal from "../Journal.ts"
-import { type Driver, eventually, opened, shared, soon } from "./Driver.ts"
+import { type Case, type Driver, eventually, opened, registerCases, soon } from "./Driver.ts"
 import { invalidKeys, oddities, race, records, watching, wonOnce } from "./internal/journaling.ts"
 
 /**
- * Registers the cases for a driver.
+ * The cases, as data: each owns its keys and uses no other's.
  *
  * @category testing
  * @since 0.1.0
  */
-export const register = <Storage = never>(driver: Driver<Journal.Journal, Storage>): void => {
+export const cases = <Storage = never>(
+  driver: Driver<Journal.Journal, Storage>
+): ReadonlyArray<Case<Journal.Journal | Storage>> => {
   const elsewhere = opened(driver)
-
-  it.layer(shared(driver), { excludeTestServices: true })(`Journal on ${driver.name}`, (it) => {
-    it.effect("numbers records from one and reads them back in order", () =>
-      Effect.gen(function* () {
+  return [
+    {
+      name: "numbers records from one and reads them back in order",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         assert.strictEqual(yield* journal.append("numbers", 0, ["a"]), 1)
         assert.strictEqual(yield* journal.append("numbers", 1, [{ b: 1 }, ["c"]]), 3)
@@ -34,10 +36,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
           ]
         )
       })
-    )
-
-    it.effect("reads the entries after a version only", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "reads the entries after a version only",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         yield* journal.append("after", 0, [1, 2, 3])
         yield* journal.append("after", 3, [4])
@@ -49,16 +51,16 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
           )
         }
       })
-    )
-
-    it.effect("reads nothing of an unknown key", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "reads nothing of an unknown key",
+      run: Effect.gen(function* () {
         assert.deepStrictEqual(yield* records("unknown"), [])
       })
-    )
-
-    it.effect("keeps what was appended, whatever becomes of the value afterwards", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "keeps what was appended, whatever becomes of the value afterwards",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         const record = { list: [1] }
         yield* journal.append("copies", 0, [record])
@@ -68,10 +70,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
           [{ list: [1] }]
         )
       })
-    )
-
-    it.effect("shows a batch whole or not at all", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "shows a batch whole or not at all",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         const batch = Array.from({ length: 40 }, (_, index) => index)
         const watching = yield* Effect.forkChild(
@@ -83,10 +85,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         for (let version = 0; version < 400; version += 40) yield* journal.append("batches", version, batch)
         assert.strictEqual(yield* soon(Fiber.join(watching)), 400)
       })
-    )
-
-    it.effect("refuses a version that is not the newest, tells which is, and shows nothing of it", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "refuses a version that is not the newest, tells which is, and shows nothing of it",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         yield* journal.append("stale", 0, ["a", "b"])
         for (const expected of [0, 1, 3, 100]) {
@@ -101,25 +103,26 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         assert.strictEqual((yield* records("stale")).length, 2)
         assert.deepStrictEqual(yield* journal.heads("stale-and"), [])
       })
-    )
-
-    it.effect("lets one of racing writers win each version", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "lets one of racing writers win each version",
+      run: Effect.gen(function* () {
         yield* race("race", ["a", "b", "c", "d", "e"])
         yield* wonOnce("race", ["a", "b", "c", "d", "e"])
       })
-    )
-
-    it.effect.skipIf(!driver.durable)("lets one of racing writers win each version across openings", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "lets one of racing writers win each version across openings",
+      durable: true,
+      run: Effect.gen(function* () {
         const writers = ["a", "b", "c"]
         yield* Effect.forEach(writers, (writer) => elsewhere(race("openings", [writer])), { concurrency: "unbounded" })
         yield* wonOnce("openings", writers)
       })
-    )
-
-    it.effect("checks the version of an append of nothing, and writes nothing", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "checks the version of an append of nothing, and writes nothing",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         assert.strictEqual(yield* journal.append("nothing", 0, []), 0)
         assert.strictEqual((yield* Effect.flip(journal.append("nothing", 1, [])))._tag, "VersionConflict")
@@ -127,10 +130,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         assert.strictEqual(yield* journal.append("nothing", 1, []), 1)
         assert.strictEqual((yield* journal.heads("nothing"))[0]?.version, 1)
       })
-    )
-
-    it.effect("refuses keys that break the grammar, and creates nothing", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "refuses keys that break the grammar, and creates nothing",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         const before = yield* journal.heads()
         for (const key of invalidKeys) {
@@ -147,10 +150,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         }
         assert.deepStrictEqual(yield* journal.heads(), before)
       })
-    )
-
-    it.effect("lists heads by prefix, sorted, with version and time", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "lists heads by prefix, sorted, with version and time",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         for (const key of ["list/b", "list/a", "list/a-b", "list/a/c", "lists"]) yield* journal.append(key, 0, [1])
         yield* journal.append("list/b", 1, [2])
@@ -172,10 +175,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         )
         assert.deepStrictEqual(counts, [5, 3, 1, 0])
       })
-    )
-
-    it.effect("watches a prefix from when it began", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "watches a prefix from when it began",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         yield* journal.append("watch/before", 0, [1])
         yield* journal.append("watch/in/a", 0, [1])
@@ -195,10 +198,11 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
           ]
         )
       })
-    )
-
-    it.effect.skipIf(!driver.durable)("watches what another opening appends", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "watches what another opening appends",
+      durable: true,
+      run: Effect.gen(function* () {
         const seen = yield* watching("abroad/", "abroad/probe")
         yield* elsewhere(Effect.flatMap(Journal.Journal, (journal) => journal.append("abroad/b/c", 0, [1, 2])))
         const heads = yield* eventually(
@@ -208,10 +212,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         assert.strictEqual(heads[0]?.version, 2)
         assert.strictEqual((yield* records("abroad/b/c")).length, 2)
       })
-    )
-
-    it.effect("reads nothing of a deleted key, and goes on from its version", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "reads nothing of a deleted key, and goes on from its version",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         yield* journal.append("deleted", 0, ["a", "b"])
         yield* journal.delete("deleted")
@@ -233,10 +237,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         }
         assert.strictEqual((yield* journal.heads("deleted"))[0]?.version, 5)
       })
-    )
-
-    it.effect("does nothing when it deletes what is not there", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "does nothing when it deletes what is not there",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         yield* journal.delete("absent")
         assert.strictEqual(yield* journal.append("absent", 0, ["a"]), 1)
@@ -244,10 +248,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         yield* journal.delete("absent")
         assert.strictEqual(yield* journal.append("absent", 2, ["b"]), 3)
       })
-    )
-
-    it.effect("gives every JSON value back as it was", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "gives every JSON value back as it was",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         yield* journal.append("odd", 0, oddities)
         const entries = yield* records("odd")
@@ -257,10 +261,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         )
         assert.strictEqual(Reflect.get({}, "polluted"), undefined)
       })
-    )
-
-    it.effect("gives a record of 1 MiB back", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "gives a record of 1 MiB back",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         const large = "é🏛\n".repeat(2 ** 17)
         yield* journal.append("large", 0, ["before", large])
@@ -271,10 +275,10 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
           ["after"]
         )
       })
-    )
-
-    it.effect("refuses what is too large, in bytes, and writes nothing", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "refuses what is too large, in bytes, and writes nothing",
+      run: Effect.gen(function* () {
         const journal = yield* Journal.Journal
         for (const text of ["x".repeat(Journal.maxAppendBytes), "é".repeat(Journal.maxAppendBytes / 2)]) {
           const error = yield* Effect.flip(journal.append("too-large", 0, [text]))
@@ -283,10 +287,11 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
         assert.deepStrictEqual(yield* journal.heads("too-large"), [])
         assert.strictEqual(yield* journal.append("too-large", 0, ["fits"]), 1)
       })
-    )
-
-    it.effect.skipIf(!driver.durable)("has everything that it acknowledged when it is opened again", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "has everything that it acknowledged when it is opened again",
+      durable: true,
+      run: Effect.gen(function* () {
         yield* elsewhere(
           Effect.gen(function* () {
             const journal = yield* Journal.Journal
@@ -329,6 +334,15 @@ export const register = <Storage = never>(driver: Driver<Journal.Journal, Storag
           })
         )
       })
-    )
-  })
+    }
+  ]
 }
+
+/**
+ * Registers the cases for a driver.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const register = <Storage = never>(driver: Driver<Journal.Journal, Storage>): void =>
+  registerCases("Journal", driver, cases(driver))

@@ -3,31 +3,34 @@
  *
  * @since 0.1.0
  */
-import { assert, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, type Schema } from "effect"
 import * as Queue from "../Queue.ts"
-import { type Driver, eventually, opened, shared, soon, stalled } from "./Driver.ts"
+import { type Case, type Driver, eventually, opened, registerCases, soon, stalled } from "./Driver.ts"
 import { invalidKeys } from "./internal/journaling.ts"
 import { keeping } from "./internal/keeping.ts"
 import { completed, failed, hold, nothing, rejected } from "./internal/queueing.ts"
 
 /**
- * Registers the cases for a driver.
+ * The cases, as data: each owns its keys and uses no other's.
  *
  * @category testing
  * @since 0.1.0
  */
-export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>): void => {
+export const cases = <Storage = never>(
+  driver: Driver<Queue.Queue, Storage>
+): ReadonlyArray<Case<Queue.Queue | Storage>> => {
   const elsewhere = opened(driver)
-
-  it.layer(shared(driver), { excludeTestServices: true })(`Queue on ${driver.name}`, (it) => {
-    it.effect("answers an offer with what it knows of the id", () =>
-      Effect.gen(function* () {
+  return [
+    {
+      name: "answers an offer with what it knows of the id",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
-        const offer = (id: string) => queue.offer("answers", { id, payload: id })
-        assert.strictEqual(yield* offer("a"), "added")
+        const offer = (id: string, payload = "again") => queue.offer("answers", { id, payload })
+        assert.strictEqual(yield* offer("a", "first"), "added")
         assert.strictEqual(yield* offer("a"), "ready")
         const held = yield* hold("answers")
+        assert.strictEqual(held.delivery.payload, "first")
         assert.strictEqual(yield* offer("a"), "in_flight")
         yield* held.close(Exit.succeed(null))
         assert.strictEqual(yield* offer("a"), "completed")
@@ -37,20 +40,20 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         yield* queue.offer("answers", { id: "c", payload: null, delay: "1 hour" })
         assert.strictEqual(yield* offer("c"), "delayed")
       })
-    )
-
-    it.effect("adds an id once, however many offer it", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "adds an id once, however many offer it",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const offers = Array.from({ length: 8 }, (_, index) => queue.offer("once", { id: "x", payload: index }))
         const answers = yield* Effect.all(offers, { concurrency: "unbounded" })
         assert.strictEqual(answers.filter((answer) => answer === "added").length, 1)
         assert.strictEqual((yield* queue.statistics("once")).ready, 1)
       })
-    )
-
-    it.effect("hands out by priority, then first in, first out", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "hands out by priority, then first in, first out",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const offers = { a: 0, b: 5, c: 0, d: 5, e: -1 }
         for (const [id, priority] of Object.entries(offers)) {
@@ -67,10 +70,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
           [5, 5, 0, 0, 0, -1]
         )
       })
-    )
-
-    it.effect("gives a payload back as it was", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "gives a payload back as it was",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const payload: Schema.Json = {
           nested: [{ text: "line\nbreak 🏛 \ud800", number: 2 ** 53 - 1, none: null }],
@@ -83,10 +86,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         assert.strictEqual(delivery.id, "x/y z é")
         assert.strictEqual(Reflect.get({}, "polluted"), undefined)
       })
-    )
-
-    it.effect("never hands a message to two takers", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "never hands a message to two takers",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const ids = Array.from({ length: 20 }, (_, index) => `m${index}`)
         for (const id of ids) yield* queue.offer("shared", { id, payload: null })
@@ -95,10 +98,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         yield* nothing("shared")
         assert.strictEqual((yield* queue.statistics("shared")).inFlight, 20)
       })
-    )
-
-    it.effect("completes what succeeds", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "completes what succeeds",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("success", { id: "a", payload: 1 })
         const delivery = yield* completed("success")
@@ -107,10 +110,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         assert.deepStrictEqual(yield* queue.inspect("success"), [])
         yield* nothing("success")
       })
-    )
-
-    it.effect("retries what fails, after the delay and with the next attempt", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "retries what fails, after the delay and with the next attempt",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("failure", { id: "a", payload: "kept" })
         const options = { retryDelay: (attempt: number) => attempt * 60 }
@@ -122,10 +125,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         assert.isAtLeast((yield* Clock.currentTimeMillis) - failedAt, 60)
         assert.deepStrictEqual([held.delivery.attempt, held.delivery.payload], [2, "kept"])
       })
-    )
-
-    it.effect("makes a rejected message a dead letter at once, with the reason and the original payload", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "makes a rejected message a dead letter at once, with the reason and the original payload",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const payload = { original: ["bytes"] }
         yield* queue.offer("rejected", { id: "a", payload })
@@ -137,10 +140,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         )
         yield* nothing("rejected")
       })
-    )
-
-    it.effect("makes a message a dead letter after its last attempt, with the last reason", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "makes a message a dead letter after its last attempt, with the last reason",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("attempts", { id: "a", payload: null })
         for (const reason of ["first", "second", "third"]) {
@@ -149,10 +152,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         const [dead] = yield* queue.inspect("attempts")
         assert.deepStrictEqual([dead?.state, dead?.reason, dead?.attempt], ["dead", "third", 3])
       })
-    )
-
-    it.effect("gives an interrupted delivery back, uncounted", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "gives an interrupted delivery back, uncounted",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("interrupted", { id: "a", payload: null })
         const taken = yield* Deferred.make<Queue.Delivery>()
@@ -169,10 +172,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         assert.strictEqual(yield* queue.stateOf("interrupted", "a"), "ready")
         assert.strictEqual((yield* completed("interrupted")).attempt, 1)
       })
-    )
-
-    it.effect("lets a waiting take be interrupted, and then holds nothing", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "lets a waiting take be interrupted, and then holds nothing",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const waiting = yield* Effect.forkChild(Effect.scoped(queue.take("waiting")), { startImmediately: true })
         yield* nothing("waiting")
@@ -181,19 +184,19 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         assert.strictEqual(yield* queue.stateOf("waiting", "a"), "ready")
         assert.strictEqual((yield* completed("waiting")).attempt, 1)
       })
-    )
-
-    it.effect("wakes a take that waits", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "wakes a take that waits",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const waiting = yield* Effect.forkChild(completed("wakes"), { startImmediately: true })
         yield* queue.offer("wakes", { id: "a", payload: null })
         assert.strictEqual((yield* soon(Fiber.join(waiting))).id, "a")
       })
-    )
-
-    it.effect("passes a silent taker's message on after its lease, tells it, and lets it settle nothing", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "passes a silent taker's message on after its lease, tells it, and lets it settle nothing",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("lease", { id: "a", payload: "p" })
         const silent = yield* hold("lease", { lease: 50 }, stalled)
@@ -205,10 +208,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         yield* next.close(Exit.fail(new Queue.Rejected({ reason: "by the new holder" })))
         assert.strictEqual((yield* queue.inspect("lease"))[0]?.reason, "by the new holder")
       })
-    )
-
-    it.effect("renews the lease of a taker that works on for long", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "renews the lease of a taker that works on for long",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("renewal", { id: "a", payload: null })
         const held = yield* hold("renewal", { lease: 400 })
@@ -216,25 +219,24 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         yield* held.close(Exit.succeed(null))
         assert.strictEqual(yield* queue.stateOf("renewal", "a"), "completed")
       })
-    )
-
-    it.effect("keeps a delayed message back until its time", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "keeps a delayed message back until its time",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const offeredAt = yield* Clock.currentTimeMillis
-        yield* queue.offer("delay", { id: "later", payload: null, delay: 80, priority: 9 })
+        yield* queue.offer("delay", { id: "later", payload: null, delay: 500, priority: 9 })
         yield* queue.offer("delay", { id: "now", payload: null })
         assert.strictEqual((yield* queue.statistics("delay")).delayed, 1)
         assert.strictEqual((yield* completed("delay")).id, "now")
         assert.strictEqual((yield* completed("delay")).id, "later")
-        assert.isAtLeast((yield* Clock.currentTimeMillis) - offeredAt, 80)
+        assert.isAtLeast((yield* Clock.currentTimeMillis) - offeredAt, 500)
       })
-    )
-
-    keeping(it)
-
-    it.effect("refuses names that break the grammar, and creates nothing", () =>
-      Effect.gen(function* () {
+    },
+    ...keeping,
+    {
+      name: "refuses names that break the grammar, and creates nothing",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const before = yield* queue.names()
         for (const name of invalidKeys) {
@@ -248,10 +250,10 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         }
         assert.deepStrictEqual(yield* queue.names(), before)
       })
-    )
-
-    it.effect("delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails",
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const delivered: Array<string> = []
         const take = Effect.scoped(
@@ -271,10 +273,11 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
           assert.strictEqual(own, 40)
         }
       })
-    )
-
-    it.effect.skipIf(!driver.durable)("delivers across openings, and settles there", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "delivers across openings, and settles there",
+      durable: true,
+      run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const waiting = yield* Effect.forkChild(elsewhere(completed("abroad")), { startImmediately: true })
         yield* queue.offer("abroad", { id: "a", payload: "p" })
@@ -284,10 +287,11 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
         yield* elsewhere(Effect.flatMap(Queue.Queue, (other) => other.settle("abroad", "b", { type: "completed" })))
         yield* soon(held.delivery.lost)
       })
-    )
-
-    it.effect.skipIf(!driver.durable)("has everything that it acknowledged when it is opened again", () =>
-      Effect.gen(function* () {
+    },
+    {
+      name: "has everything that it acknowledged when it is opened again",
+      durable: true,
+      run: Effect.gen(function* () {
         yield* elsewhere(
           Effect.gen(function* () {
             const queue = yield* Queue.Queue
@@ -311,6 +315,15 @@ export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>):
           })
         )
       })
-    )
-  })
+    }
+  ]
 }
+
+/**
+ * Registers the cases for a driver.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const register = <Storage = never>(driver: Driver<Queue.Queue, Storage>): void =>
+  registerCases("Queue", driver, cases(driver))

@@ -1,13 +1,14 @@
-import { assert, type Vitest } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Clock, Effect, Exit } from "effect"
 import * as Queue from "../../Queue.ts"
-import { eventually, soon } from "../Driver.ts"
+import { type Case, eventually, soon } from "../Driver.ts"
 import { completed, hold, rejected } from "./queueing.ts"
 
 /** The cases about what a queue holds, and what becomes of it without a taker. */
-export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage>): void => {
-  it.effect("refuses an offer over its capacity and adds nothing; what is settled does not count", () =>
-    Effect.gen(function* () {
+export const keeping: ReadonlyArray<Case<Queue.Queue>> = [
+  {
+    name: "refuses an offer over its capacity and adds nothing; what is settled does not count",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       const offer = (id: string) => queue.offer("capacity", { id, payload: null }, { capacity: 2 })
       yield* offer("a")
@@ -22,10 +23,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       assert.strictEqual(yield* offer("d"), "added")
       assert.strictEqual((yield* Effect.flip(offer("e")))._tag, "QueueFull")
     })
-  )
-
-  it.effect("keeps to its capacity when offers race", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "keeps to its capacity when offers race",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       const offers = Array.from({ length: 20 }, (_, index) =>
         Effect.result(queue.offer("crowd", { id: `m${index}`, payload: null }, { capacity: 7 }))
@@ -36,10 +37,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       assert.strictEqual(tags.filter((tag) => tag === "QueueFull").length, 13)
       assert.strictEqual((yield* queue.statistics("crowd")).ready, 7)
     })
-  )
-
-  it.effect("settles by id, whoever holds the message", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "settles by id, whoever holds the message",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       for (const id of ["a", "b", "c"]) yield* queue.offer("settle", { id, payload: id })
       const held = yield* hold("settle")
@@ -55,10 +56,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       assert.strictEqual(yield* queue.settle("settle", "unknown", { type: "completed" }), undefined)
       assert.strictEqual((yield* completed("settle")).id, "c")
     })
-  )
-
-  it.effect("makes a dead letter ready again, its attempts forgotten", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "makes a dead letter ready again, its attempts forgotten",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       yield* queue.offer("requeue", { id: "a", payload: "p" })
       assert.isFalse(yield* queue.requeue("requeue", "a"))
@@ -69,10 +70,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       const delivery = yield* completed("requeue")
       assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "p"])
     })
-  )
-
-  it.effect("starts a settled id again for an offer that revives", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "starts a settled id again for an offer that revives",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       const offer = (id: string, revive: boolean) => queue.offer("revive", { id, payload: "new" }, { revive })
       yield* queue.offer("revive", { id: "a", payload: "old" })
@@ -83,10 +84,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       const delivery = yield* completed("revive")
       assert.deepStrictEqual([delivery.attempt, delivery.payload], [1, "new"])
     })
-  )
-
-  it.effect("inspects what is not completed, oldest first, with the owner of what is in flight", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "inspects what is not completed, oldest first, with the owner of what is in flight",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       for (const id of ["d", "c", "b", "a"]) yield* queue.offer("inspect", { id, payload: id, priority: 1 })
       yield* completed("inspect")
@@ -105,10 +106,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       assert.isString(found[0]?.owner?.host)
       assert.isUndefined(found[1]?.owner)
     })
-  )
-
-  it.effect("counts its messages by state, and tells the age of the oldest that is ready", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "counts its messages by state, and tells the age of the oldest that is ready",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       const offeredAt = yield* Clock.currentTimeMillis
       for (const id of ["a", "b", "c", "d"]) yield* queue.offer("statistics", { id, payload: null })
@@ -123,10 +124,10 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       assert.isAtLeast(oldestAge, 10)
       assert.strictEqual((yield* queue.statistics("empty")).oldestAge, 0)
     })
-  )
-
-  it.effect("lists the names of the queues that were offered to, by prefix, sorted", () =>
-    Effect.gen(function* () {
+  },
+  {
+    name: "lists the names of the queues that were offered to, by prefix, sorted",
+    run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
       for (const name of ["names/b", "names/a", "names/a/c", "namesake"]) {
         yield* queue.offer(name, { id: "a", payload: null })
@@ -135,5 +136,60 @@ export const keeping = <Storage>(it: Vitest.MethodsNonLive<Queue.Queue | Storage
       assert.deepStrictEqual(yield* queue.names("names/"), ["names/a", "names/a/c", "names/b"])
       assert.include(yield* queue.names(), "namesake")
     })
-  )
-}
+  },
+  {
+    name: "refuses an id or a payload that is too large, and adds nothing; the largest come through",
+    run: Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const id = "\u0007".repeat(Queue.maxIdLength)
+      const payload = "x".repeat(Queue.maxPayloadBytes - 2)
+      const wide = "é".repeat(Queue.maxPayloadBytes / 2)
+      for (const message of [
+        { id: `${id}.`, payload: null },
+        { id, payload: `${payload}.` },
+        { id, payload: [wide] }
+      ]) {
+        const error = yield* Effect.flip(queue.offer("limits", message))
+        assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "too_large")
+      }
+      assert.deepStrictEqual(yield* queue.inspect("limits"), [])
+      assert.strictEqual(yield* queue.offer("limits", { id, payload }), "added")
+      const delivery = yield* completed("limits")
+      assert.isTrue(delivery.id === id && delivery.payload === payload)
+    })
+  },
+  {
+    name: "forgets what was settled up to a time, and then takes its ids for new",
+    run: Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const offer = (id: string) => queue.offer("prune", { id, payload: null })
+      const states = Effect.forEach(["a", "b", "c"], (id) => queue.stateOf("prune", id))
+      yield* offer("a")
+      yield* completed("prune")
+      yield* offer("b")
+      yield* rejected("prune", "no")
+      yield* offer("c")
+      const before = yield* Clock.currentTimeMillis
+      yield* queue.prune("prune", { completed: before - 60_000, dead: before - 60_000 })
+      yield* queue.prune("prune", {})
+      assert.deepStrictEqual(yield* states, ["completed", "dead", "ready"])
+      const now = yield* Clock.currentTimeMillis
+      yield* queue.prune("prune", { completed: now })
+      assert.deepStrictEqual(yield* states, [undefined, "dead", "ready"])
+      assert.strictEqual((yield* queue.statistics("prune")).completed, 0)
+      yield* queue.prune("prune", { completed: now, dead: now })
+      assert.deepStrictEqual(yield* states, [undefined, undefined, "ready"])
+      assert.strictEqual(yield* offer("a"), "added")
+      const order = [yield* completed("prune"), yield* completed("prune")]
+      assert.deepStrictEqual(
+        order.map(({ attempt, id }) => [id, attempt]),
+        [
+          ["c", 1],
+          ["a", 1]
+        ]
+      )
+      yield* queue.prune("prune/unknown", { completed: now })
+      assert.deepStrictEqual(yield* queue.names("prune/"), [])
+    })
+  }
+]
