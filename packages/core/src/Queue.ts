@@ -259,10 +259,12 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
         ]),
         Effect.sync(() => skip.delete(id))
       )
-      if (item.value.claim?.id !== nonce) continue
+      // Looked up again: the log may have been read anew meanwhile.
+      const held = log.state.items.get(id)
+      if (held?.claim?.id !== nonce) continue
       // Copied now: another process may settle the message at any time, and then its payload goes.
-      const { attempt, offeredAt, payload, priority } = item.value
-      return { item: item.value, nonce, message: { id, payload, priority, attempt, offeredAt } }
+      const { attempt, offeredAt, payload, priority } = held
+      return { nonce, message: { id, payload, priority, attempt, offeredAt } }
     }
   })
 
@@ -270,20 +272,21 @@ export const fromLogs = (logs: Logs): Queue["Service"] => {
     const log = yield* open(queue)
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { item, message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ item, nonce }, exit) =>
-      settleBy(log, item, nonce, exit, options)
+    const { message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ message, nonce }, exit) =>
+      settleBy(log, message.id, nonce, exit, options)
     )
     const { id } = message
+    const isHeld = () => log.state.items.get(id)?.claim?.id === nonce
     const renewed = log.append([{ type: "renewed", id, claim: nonce }])
     yield* Effect.forkScoped(
-      Effect.suspend(() => (item.claim?.id === nonce ? Effect.asVoid(renewed) : Effect.void)).pipe(
+      Effect.suspend(() => (isHeld() ? Effect.asVoid(renewed) : Effect.void)).pipe(
         Effect.catch((error) => Effect.logWarning(`Could not renew the lease of ${id}`, error)),
         Effect.delay(lease / 3),
         Effect.forever
       )
     )
     const lost = Effect.gen(function* () {
-      while (item.claim?.id === nonce) yield* log.changed(log.revision())
+      while (isHeld()) yield* log.changed(log.revision())
     })
     return { ...message, lost }
   })
@@ -484,14 +487,15 @@ const defaultRetryDelay = (attempt: number) => Math.min(1000 * 2 ** (attempt - 1
 
 const settleBy = (
   log: Log,
-  item: QueueLog.Item,
+  id: string,
   claim: string,
   exit: Exit.Exit<unknown, unknown>,
   { maxAttempts = 10, retryDelay = defaultRetryDelay }: TakeOptions
 ) =>
   Effect.gen(function* () {
-    if (item.claim?.id !== claim) return
-    const { attempt, id } = item
+    const item = log.state.items.get(id)
+    if (item?.claim?.id !== claim) return
+    const { attempt } = item
     if (Exit.isSuccess(exit)) return yield* log.append([{ type: "completed", id, claim }])
     if (Cause.hasInterruptsOnly(exit.cause)) return yield* log.append([{ type: "released", id, claim }])
     const error = Cause.squash(exit.cause)
@@ -501,6 +505,6 @@ const settleBy = (
     return yield* log.append([
       { type: "retried", id, claim, reason, due: now + Duration.toMillis(retryDelay(attempt)) }
     ])
-  }).pipe(Effect.catch((error) => Effect.logWarning(`Could not settle ${item.id}: it will be delivered again`, error)))
+  }).pipe(Effect.catch((error) => Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)))
 
 const isRejected = Schema.is(Rejected)

@@ -73,7 +73,27 @@ export const Record = Schema.Union([
     claim: Schema.optionalKey(Schema.String),
     reason: Schema.String
   }),
-  Schema.Struct({ type: Schema.tag("requeued"), id: Schema.String })
+  Schema.Struct({ type: Schema.tag("requeued"), id: Schema.String }),
+  /** What a compacted log knows of a message instead of how it came about; void for a known id. */
+  Schema.Struct({
+    type: Schema.tag("kept"),
+    id: Schema.String,
+    /** Whether a message that waits is delayed is told by `due` and the clock. */
+    state: Schema.Literals(["waiting", "in_flight", "completed", "dead"]),
+    offered: Schema.Number,
+    /** Left out of a completed message. */
+    payload: Schema.optionalKey(Schema.Json),
+    priority: Schema.optionalKey(Schema.Int),
+    attempt: Schema.optionalKey(Schema.Natural),
+    due: Schema.optionalKey(Schema.Number),
+    reason: Schema.optionalKey(Schema.String),
+    settled: Schema.optionalKey(Schema.Number),
+    claim: Schema.optionalKey(
+      Schema.Struct({ id: Schema.String, owner: Owner, lease: Schema.Number, at: Schema.Number })
+    )
+  }),
+  /** Ids that were completed before this time, in milliseconds since the epoch, are not known any more. */
+  Schema.Struct({ type: Schema.tag("forgotten"), before: Schema.Number })
 ])
 
 /**
@@ -134,6 +154,8 @@ export interface QueueLog {
   readonly apply: (record: Record, at: number, heard: number) => boolean
   /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
   readonly next: (now: number, skip: ReadonlySet<string>) => Option.Option<Item>
+  /** Records that lead an empty queue to this state, whatever happens here afterwards. */
+  readonly snapshot: () => ReadonlyArray<Record>
 }
 
 /**
@@ -198,8 +220,38 @@ export const make = (): QueueLog => {
     return true
   }
 
+  const kept = ({ claim, offered: offeredAt, state, ...record }: Extract<Record, { type: "kept" }>, heard: number) => {
+    if (items.has(record.id)) return false
+    const item: Item = {
+      id: record.id,
+      sequence: ++sequence,
+      offeredAt,
+      payload: record.payload ?? null,
+      priority: record.priority ?? 0,
+      state: "completed",
+      attempt: record.attempt ?? 0,
+      due: record.due ?? 0,
+      reason: record.reason,
+      settledAt: record.settled ?? 0,
+      claim: claim === undefined ? undefined : { ...claim, heard }
+    }
+    items.set(item.id, item)
+    if (state === "waiting") wait(item, item.due)
+    else move(item, state)
+    return true
+  }
+
+  const forget = (before: number) => {
+    for (const item of items.values()) {
+      if (item.state === "completed" && item.settledAt < before) items.delete(item.id)
+    }
+    return true
+  }
+
   const apply = (record: Record, at: number, heard: number) => {
     if (record.type === "offered") return offered(record, at)
+    if (record.type === "kept") return kept(record, heard)
+    if (record.type === "forgotten") return forget(record.before)
     const item = items.get(record.id)
     if (item === undefined) return false
     switch (record.type) {
@@ -261,7 +313,8 @@ export const make = (): QueueLog => {
       return live
     },
     apply,
-    next
+    next,
+    snapshot: () => Array.from(items.values(), keep)
   }
 }
 
@@ -272,6 +325,24 @@ export const make = (): QueueLog => {
  * @since 0.1.0
  */
 export const isSettled = (state: State): boolean => state === "completed" || state === "dead"
+
+const keep = (item: Item): Record => {
+  const { attempt, claim, due, id, offeredAt: offered, payload, priority, reason, state } = item
+  if (state === "completed") return { type: "kept", id, state, offered, settled: item.settledAt }
+  return {
+    type: "kept",
+    id,
+    state: state === "ready" || state === "delayed" ? "waiting" : state,
+    offered,
+    payload,
+    ...(priority === 0 ? {} : { priority }),
+    ...(attempt === 0 ? {} : { attempt }),
+    ...(due === 0 ? {} : { due }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(state === "dead" ? { settled: item.settledAt } : {}),
+    ...(claim === undefined ? {} : { claim: { id: claim.id, owner: claim.owner, lease: claim.lease, at: claim.at } })
+  }
+}
 
 const isLive = (state: State) => !isSettled(state)
 

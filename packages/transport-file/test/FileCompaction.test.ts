@@ -1,0 +1,197 @@
+import { assert, it } from "@effect/vitest"
+import { Queue, type TransportError } from "@sartor/core"
+import { Effect, Exit, Fiber, type Scope, Scope as Scopes } from "effect"
+import { TestClock } from "effect/testing"
+import * as fc from "fast-check"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as FileQueue from "../src/FileQueue.ts"
+import * as Store from "../src/internal/Store.ts"
+import { child, open, queueFile, temporary } from "./support.ts"
+
+const name = "jobs"
+
+/** A process of its own, as far as the files can tell, that compacts only when it is told to. */
+const processOn = (directory: string, compactAbove = Number.POSITIVE_INFINITY) =>
+  Effect.flatMap(Store.make({ directory }), (store) => FileQueue.make(store, { compactAbove }))
+
+const inProcess = <A, E>(directory: string, body: (files: FileQueue.FileQueue) => Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.scoped(Effect.flatMap(processOn(directory), body))
+
+type Step = { readonly by: number } & (
+  | { readonly type: "offer"; readonly id: string; readonly delay: number; readonly revive: boolean }
+  | { readonly type: "take" | "complete" | "fail" | "giveBack" | "reject" | "compact" | "restart" | "look" }
+  | { readonly type: "settle" | "bury" | "requeue"; readonly id: string }
+  | { readonly type: "pass"; readonly seconds: number }
+)
+
+const by = fc.nat(2)
+const id = fc.constantFrom("a", "b", "c", "d", "e", "f")
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("offer" as const),
+      by,
+      id,
+      delay: fc.constantFrom(0, 0, 0, 5),
+      revive: fc.boolean()
+    })
+  },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      type: fc.constantFrom("take" as const, "take", "complete", "fail", "giveBack", "reject", "look"),
+      by
+    })
+  },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant("compact" as const), by }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("restart" as const), by }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom("settle" as const, "bury", "requeue"), by, id }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("pass" as const), by, seconds: fc.constantFrom(1, 4) }) }
+)
+
+/** Runs steps by three processes on one directory, and tells all that they saw. */
+const run = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>, compacting: boolean) {
+  const directory = yield* temporary
+  const seen: Array<unknown> = []
+  let compaction: Fiber.Fiber<void, TransportError.TransportError> | undefined
+  const makeProcess = Effect.gen(function* () {
+    const scope = yield* Scopes.make()
+    const files = yield* Scopes.provide(processOn(directory), scope)
+    return { scope, files, held: new Array<{ scope: Scope.Closeable; delivery: Queue.Delivery }>() }
+  })
+  const processes = [yield* makeProcess, yield* makeProcess, yield* makeProcess]
+  for (const step of steps) {
+    const at = processes[step.by]
+    if (at === undefined) continue
+    const queue = at.files.service
+    switch (step.type) {
+      case "offer": {
+        const { delay, id, revive } = step
+        const message = {
+          id,
+          payload: { id, at: seen.length },
+          priority: id < "c" ? 1 : 0,
+          delay: `${delay} seconds` as const
+        }
+        seen.push(yield* queue.offer(name, message, { revive }))
+        break
+      }
+      case "take": {
+        const stats = yield* queue.statistics(name)
+        if (stats.ready === 0) break
+        const scope = yield* Scopes.make()
+        const taken = yield* Scopes.provide(queue.take(name, { lease: "1 hour", retryDelay: () => 0 }), scope)
+        const { lost: _, ...message } = taken
+        seen.push({ ...message, offeredAt: 0 })
+        at.held.push({ scope, delivery: taken })
+        break
+      }
+      case "complete":
+      case "fail":
+      case "giveBack":
+      case "reject": {
+        const held = at.held.shift()
+        if (held === undefined) break
+        yield* Scopes.close(
+          held.scope,
+          step.type === "complete"
+            ? Exit.void
+            : step.type === "fail"
+              ? Exit.fail(new Error("failed"))
+              : step.type === "reject"
+                ? Exit.fail(new Queue.Rejected({ reason: "never" }))
+                : Exit.interrupt()
+        )
+        break
+      }
+      case "settle":
+        seen.push((yield* queue.settle(name, step.id, { type: "completed" })) ?? "unknown")
+        break
+      case "bury":
+        seen.push((yield* queue.settle(name, step.id, { type: "dead", reason: "buried" })) ?? "unknown")
+        break
+      case "requeue":
+        seen.push(yield* queue.requeue(name, step.id))
+        break
+      case "pass":
+        yield* TestClock.adjust(`${step.seconds} seconds`)
+        break
+      case "compact":
+        if (compaction !== undefined) yield* Fiber.join(compaction)
+        // The steps after it go on while it runs.
+        if (compacting) compaction = yield* Effect.forkChild(at.files.compact(name), { startImmediately: true })
+        break
+      case "restart": {
+        if (at.held.length > 0) break
+        if (compaction !== undefined) yield* Fiber.join(compaction)
+        yield* Scopes.close(at.scope, Exit.void)
+        processes[step.by] = yield* makeProcess
+        break
+      }
+      case "look": {
+        const { oldestAge: _, ...statistics } = yield* queue.statistics(name)
+        const inspected = yield* queue.inspect(name)
+        seen.push(
+          statistics,
+          inspected.map(({ attempt, id, payload, reason, state }) => ({ attempt, id, payload, reason, state }))
+        )
+      }
+    }
+  }
+  if (compaction !== undefined) yield* Fiber.join(compaction)
+  for (const { files, held, scope } of processes) {
+    const { oldestAge: _, ...statistics } = yield* files.service.statistics(name)
+    seen.push(statistics)
+    for (const { scope } of held) yield* Scopes.close(scope, Exit.void)
+    yield* Scopes.close(scope, Exit.void)
+  }
+  const left = yield* inProcess(directory, ({ service }) => service.inspect(name))
+  seen.push(left.map(({ attempt, id, reason, state }) => ({ attempt, id, reason, state })))
+  return seen
+}, Effect.scoped)
+
+it.effect(
+  "makes no difference to what several processes see, whenever which of them compacts",
+  () =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context<never>()
+      const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) =>
+        Effect.runPromiseWith(context)(
+          Effect.gen(function* () {
+            const plain = yield* Effect.provide(run(steps, false), TestClock.layer())
+            const compacted = yield* Effect.provide(run(steps, true), TestClock.layer())
+            assert.deepStrictEqual(compacted, plain)
+          })
+        )
+      )
+      yield* Effect.promise(() => fc.assert(property, { numRuns: 40 }))
+    }),
+  120_000
+)
+
+it.live(
+  "delivers each of 5,000 messages once while another process compacts without a pause",
+  () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const flow = yield* child("flow", directory, name, "5000")
+      const compactor = yield* child("compact", directory, name, "1000000")
+      assert.strictEqual(yield* flow.ended, 0)
+      compactor.process.kill("SIGKILL")
+      yield* compactor.ended
+      const compacted = compactor.reports().length
+      assert.isAbove(compacted, 5)
+      const delivered = flow.reports()
+      assert.strictEqual(delivered.length, 5000)
+      assert.strictEqual(new Set(delivered).size, 5000)
+      assert.isTrue(delivered.every((report) => report.endsWith(" 1")))
+      const { oldestAge: _, ...statistics } = yield* open(
+        directory,
+        Effect.flatMap(Queue.Queue, (queue) => queue.statistics(name))
+      )
+      assert.deepStrictEqual(statistics, { ready: 0, inFlight: 0, delayed: 0, dead: 0, completed: 5000 })
+    }),
+  60_000
+)
