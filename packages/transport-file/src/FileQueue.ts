@@ -34,6 +34,8 @@ export interface FileQueue {
   readonly service: Queue.Queue["Service"]
   /** Compacts a queue now, whatever its size. */
   readonly compact: (queue: string) => Effect.Effect<void, TransportError.TransportError>
+  /** Removes what a queue does not need any more, without waiting for those who are about to go on. */
+  readonly clean: (queue: string) => Effect.Effect<void, TransportError.TransportError>
 }
 
 /** @internal */
@@ -105,5 +107,9 @@ export const make = Effect.fnUntraced(function* (
     owner: self,
     isGone: ProcessIdentity.makeIsGone(self, store.monotonicMillis)
   })
-  return { service, compact: (queue) => Effect.flatMap(get(queue), (log) => log.compact) }
+  return {
+    service,
+    compact: (queue) => Effect.flatMap(get(queue), (log) => log.compact),
+    clean: (queue) => Effect.flatMap(get(queue), (log) => log.clean)
+  }
 })

@@ -3,11 +3,10 @@ import { Queue, type TransportError } from "@sartor/core"
 import { Effect, Exit, Fiber, type Scope, Scope as Scopes } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import * as fs from "node:fs"
-import * as path from "node:path"
 import * as FileQueue from "../src/FileQueue.ts"
 import * as Store from "../src/internal/Store.ts"
-import { child, open, queueFile, temporary } from "./support.ts"
+import { canTrace, child, open, skip, temporary } from "./support.ts"
+import { prepared, sweepAt } from "./compactionSweep.ts"
 
 const name = "jobs"
 
@@ -192,6 +191,26 @@ it.live(
         Effect.flatMap(Queue.Queue, (queue) => queue.statistics(name))
       )
       assert.deepStrictEqual(statistics, { ready: 0, inFlight: 0, delayed: 0, dead: 0, completed: 5000 })
+    }),
+  60_000
+)
+
+it.live(
+  "leaves the old state or the new one when the compacting process is killed, and another one ends what it began",
+  (context) =>
+    Effect.gen(function* () {
+      if (!canTrace) return skip(context, "killing at a system call needs strace, and the right to trace")
+      const template = yield* prepared
+      for (const [call, when] of [
+        ["pwrite64", 2],
+        ["fdatasync", 2],
+        ["link", 2],
+        ["fsync", 1],
+        ["rename", 1],
+        ["unlink", 2]
+      ] as const) {
+        assert.isTrue(yield* sweepAt(template, call, when), `${call} ${when} was met`)
+      }
     }),
   60_000
 )
