@@ -1,11 +1,17 @@
 import { assert, it } from "@effect/vitest"
 import { Queue, type TransportError } from "@sartor/core"
-import { Effect, Exit, Fiber, type Scope, Scope as Scopes } from "effect"
+import { Driver } from "@sartor/core/testing"
+import { Clock, Effect, Exit, Fiber, type Scope, Scope as Scopes } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import * as childProcess from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as process from "node:process"
 import * as FileQueue from "../src/FileQueue.ts"
+import * as Frame from "../src/internal/Frame.ts"
 import * as Store from "../src/internal/Store.ts"
-import { canTrace, child, open, skip, temporary } from "./support.ts"
+import { canTrace, child, offer, open, queueFile, skip, temporary } from "./support.ts"
 import { prepared, sweepAt } from "./compactionSweep.ts"
 
 const name = "jobs"
@@ -213,4 +219,158 @@ it.live(
       }
     }),
   60_000
+)
+
+const sizes = (directory: string) => {
+  const place = path.dirname(queueFile(directory, name))
+  return Object.fromEntries(fs.readdirSync(place).map((file) => [file, fs.statSync(path.join(place, file)).size]))
+}
+
+/** Offers and settles so many messages of 1 KB, a hundred at a time. */
+const settled = (queue: Queue.Queue["Service"], count: number, from = 0) =>
+  Effect.forEach(
+    Array.from({ length: count }, (_, index) => `s${from + index}`),
+    (id) =>
+      Effect.andThen(
+        queue.offer(name, { id, payload: "x".repeat(1000) }),
+        queue.settle(name, id, { type: "completed" })
+      ),
+    { concurrency: 100, discard: true }
+  )
+
+it.live("compacts a log by itself when most of it is superseded, and removes what is left of the old one", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* settled(queue, 1500)
+        yield* Driver.eventually(
+          Effect.sync(() => sizes(directory)),
+          (found) => Object.keys(found).length === 2 && (found["jobs.log"] ?? 0) < 512
+        )
+        const { "jobs.1.log": size = 0 } = sizes(directory)
+        assert.isBelow(size, 1500 * 160)
+        assert.strictEqual(yield* offer(name, "s7"), "completed", "its id is still known")
+      })
+    )
+    yield* open(
+      directory,
+      Effect.map(offer(name, "s1499"), (known) => assert.strictEqual(known, "completed"))
+    )
+  })
+)
+
+it.live("knows a completed id for 30 days, in every process alike", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const now = yield* Clock.currentTimeMillis
+    yield* open(directory, offer(name, "waits"))
+    for (const [id, days] of [
+      ["old", 31],
+      ["recent", 29]
+    ] as const) {
+      const offered = { type: "offered", id, payload: 1, priority: 0 }
+      const records = JSON.stringify([offered, { type: "completed", id }])
+      fs.appendFileSync(
+        queueFile(directory, name),
+        Frame.encode({ at: now - days * 86_400_000, writer: `other.${days}` }, records)
+      )
+    }
+    const states = (files: FileQueue.FileQueue) =>
+      Effect.forEach(["waits", "recent", "old"], (id) => files.service.stateOf(name, id))
+    yield* inProcess(directory, (early) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* states(early), ["ready", "completed", "completed"])
+        yield* inProcess(directory, ({ compact }) => compact(name))
+        for (const seen of [yield* states(early), yield* inProcess(directory, states)]) {
+          assert.deepStrictEqual(seen, ["ready", "completed", undefined])
+        }
+        assert.strictEqual(yield* early.service.offer(name, { id: "old", payload: 2 }), "added")
+        assert.strictEqual((yield* inProcess(directory, states))[2], "ready")
+      })
+    )
+  })
+)
+
+it.live("takes over from a process that slept through two compactions, whose own segment is gone", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* inProcess(directory, (sleepy) =>
+      Effect.gen(function* () {
+        yield* sleepy.service.offer(name, { id: "held", payload: "held" })
+        yield* sleepy.service.offer(name, { id: "waits", payload: "waits" })
+        const scope = yield* Scopes.make()
+        const delivery = yield* Scopes.provide(sleepy.service.take(name), scope)
+        // Without a pause, so that it learns nothing of this.
+        childProcess.execFileSync(process.execPath, [
+          "--disable-warning=ExperimentalWarning",
+          new URL("fixtures/child.ts", import.meta.url).pathname,
+          "compactTwice",
+          directory,
+          name
+        ])
+        assert.deepStrictEqual(Object.keys(sizes(directory)).sort(), ["jobs.2.log", "jobs.log"])
+        assert.strictEqual(delivery.id, "held")
+        yield* Scopes.close(scope, Exit.void)
+        assert.strictEqual(yield* sleepy.service.stateOf(name, "held"), "completed")
+        const next = yield* Effect.scoped(sleepy.service.take(name))
+        assert.deepStrictEqual([next.id, next.attempt], ["waits", 1])
+      })
+    )
+  })
+)
+
+it.live("goes on with the old log when the device is full, and compacts when there is room", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const mounted = childProcess.spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", directory])
+    if (mounted.status !== 0) return skip(context, "a full device needs root, to mount a small tmpfs")
+    yield* Effect.addFinalizer(() => Effect.sync(() => childProcess.spawnSync("umount", ["-l", directory])))
+    yield* inProcess(directory, ({ clean, compact, service }) =>
+      Effect.gen(function* () {
+        for (let index = 0; index < 30; index++) {
+          yield* service.offer(name, { id: `m${index}`, payload: "x".repeat(10_000) })
+        }
+        const before = yield* service.inspect(name)
+        const ballast = path.join(directory, "ballast")
+        const room = 1_048_576 - (sizes(directory)["jobs.log"] ?? 0)
+        // Little room, and then more and more: it ends in each phase of a compaction.
+        for (let left = 16_000; left < room - 60_000; left += 40_000) {
+          fs.writeFileSync(ballast, Buffer.alloc(room - left - 40_000))
+          const result = yield* Effect.exit(compact(name))
+          if (Exit.isSuccess(result)) break
+          assert.strictEqual((yield* Effect.flip(compact(name))).reason, "storage_full")
+          assert.deepStrictEqual(Object.keys(sizes(directory)), ["jobs.log"], "nothing is left of the attempt")
+          assert.strictEqual(yield* service.offer(name, { id: "m1", payload: null }), "ready")
+          assert.strictEqual(yield* service.offer(name, { id: `left${left}`, payload: null }), "added")
+          yield* service.settle(name, `left${left}`, { type: "completed" })
+        }
+        fs.rmSync(ballast, { force: true })
+        yield* clean(name)
+        yield* compact(name)
+        assert.deepStrictEqual(yield* service.inspect(name), before)
+      })
+    )
+  })
+)
+
+it.live("keeps an older release from taking a compacted queue for an empty one", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* open(directory, offer(name, "a"))
+    yield* inProcess(directory, ({ clean, compact }) => Effect.andThen(compact(name), clean(name)))
+    assert.match(
+      fs.readFileSync(queueFile(directory, name), "utf8"),
+      /^\n\{"checksum":"[0-9a-f]{8}","format":2,[^\n]*"sealed":true/
+    )
+    assert.deepStrictEqual(
+      yield* open(
+        directory,
+        Effect.flatMap(Queue.Queue, (queue) => queue.names())
+      ),
+      [name]
+    )
+  })
 )

@@ -4,6 +4,7 @@
  * and only below one that counts. So who finds that a sealed segment still has its name knows that the next number is its
  * successor; who comes late, with a name that was used and taken away before, makes a file that nobody looks at.
  */
+import { Result } from "effect"
 import * as path from "node:path"
 import * as Frame from "./Frame.ts"
 import * as LogFile from "./LogFile.ts"
@@ -56,8 +57,7 @@ export const clean = (store: Store, first: string, current: number): void => {
   if (current === 0 || newest < current) return
   // Before the segments, because each of these may be a second name of one.
   for (const { file, number } of temporaries) if (number <= current) LogFile.remove(file)
-  const found = LogFile.look(first)
-  if (found !== undefined && found.size > maxStub) {
+  if (!isStub(store, first)) {
     const draft = temporary(first, current, store.writer())
     const file = store.descriptors.spare(() => LogFile.create(draft))
     const stub = LogFile.caught(() => {
@@ -68,7 +68,7 @@ export const clean = (store: Store, first: string, current: number): void => {
       LogFile.rename(draft, first)
     })
     LogFile.close(file)
-    if (stub._tag === "Failure") {
+    if (Result.isFailure(stub)) {
       LogFile.caught(() => LogFile.remove(draft))
       throw stub.failure
     }
@@ -76,7 +76,18 @@ export const clean = (store: Store, first: string, current: number): void => {
   for (const number of superseded) if (number < current) LogFile.remove(pathOf(first, number))
 }
 
-/** A first segment that is larger holds more than the seal that is left of it. */
-const maxStub = 512
+/** Whether nothing is left of the first segment but a seal. */
+const isStub = (store: Store, first: string): boolean => {
+  const file = store.descriptors.spare(() => LogFile.open(first, "read"))
+  if (file === undefined) return true
+  const read = LogFile.caught(() => {
+    const head = Buffer.alloc(512)
+    const end = head.subarray(0, LogFile.read(file, head, head.length, 0)).indexOf(10, 1)
+    const frame = end < 0 ? "damaged" : Frame.decode(head, 1, end)
+    return typeof frame === "object" && frame.sealed === true
+  })
+  LogFile.close(file)
+  return Result.getOrThrow(read)
+}
 
 const stem = (first: string) => first.slice(0, -".log".length)
