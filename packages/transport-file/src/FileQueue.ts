@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Scope } from "effect"
+import { Effect, Random, Result, type Scope } from "effect"
 import { Queue, type TransportError } from "@sartor/core"
 import * as path from "node:path"
 import * as LogFile from "./internal/LogFile.ts"
@@ -71,14 +71,17 @@ export const make = Effect.fnUntraced(function* (
   )
 
   // One at a time, and never in the way of the scan.
+  const compacted = Effect.gen(function* () {
+    const isWasteful = (log: QueueFile.QueueFile) => Result.getOrElse(LogFile.caught(log.isWasteful), () => false)
+    const found = [...logs.values()].find(isWasteful)
+    if (found === undefined) return
+    // Several processes find this at once, and one is enough.
+    yield* Effect.sleep(yield* Random.nextIntBetween(0, scanInterval))
+    if (isWasteful(found)) yield* found.compact
+  })
   yield* scanning(
     scanInterval,
-    Effect.suspend(() => {
-      const found = [...logs.values()].find((log) => log.isWasteful())
-      return found === undefined
-        ? Effect.void
-        : Effect.catch(found.compact, (error) => Effect.logWarning("A queue could not be compacted", error))
-    })
+    Effect.catch(compacted, (error) => Effect.logWarning("A queue could not be compacted", error))
   )
   yield* scanning(
     scanInterval,

@@ -72,6 +72,7 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
   let cluttered = false
   let lost = false
   let postponed = 0
+  const rivals = new Map<string, number>()
   const offers = { bytes: 0, count: 0 }
   let appending: ReadonlyMap<string, Appending> = new Map()
   const signal = Queue.makeSignal()
@@ -146,6 +147,7 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
     generation = next.log.generation()
     cursor = { position, skipping: undefined }
     seal = undefined
+    rivals.clear()
   }
 
   /** Starts over: nothing is known any more. */
@@ -302,6 +304,14 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
     return completed * bytesOfCompleted + (state.items.size - completed) * (each + bytesOfClaim)
   }
 
+  /** Whether another process seems to compact it already. Only a courtesy: its draft may be one that a dead process left. */
+  const isRivalled = () => {
+    const now = store.monotonicMillis()
+    const drafts = Segments.find(store, path).temporaries.filter(({ number }) => number > segment.number)
+    for (const { file } of drafts) if (!rivals.has(file)) rivals.set(file, now)
+    return drafts.some(({ file }) => now - (rivals.get(file) ?? 0) < courtesy)
+  }
+
   return {
     queue: {
       get state() {
@@ -334,7 +344,9 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
       if (compacting > 0 || store.monotonicMillis() < postponed) return false
       if (seal !== undefined) return isOrphaned()
       const { seen, snapshot } = segment
-      return seen > options.compactAbove && seen > 2 * snapshot && seen > 2 * needed()
+      // Grown since the last time: what is needed is only an estimate.
+      const grown = seen - snapshot > Math.max(options.compactAbove, snapshot / 8)
+      return grown && seen > 2 * needed() && !isRivalled()
     },
     compact,
     isCluttered: () => cluttered && seal === undefined && segment.number > 0,
@@ -366,6 +378,9 @@ const patience = 300
 
 /** How long after a compaction that failed another one is tried, in milliseconds. */
 const pause = 30_000
+
+/** How long the draft of another process is left alone, in milliseconds. */
+const courtesy = 5_000
 
 const bytesOfCompleted = 160
 const bytesOfClaim = 300
