@@ -83,14 +83,13 @@ export const make = Effect.fnUntraced(function* (
     scanInterval,
     Effect.catch(compacted, (error) => Effect.logWarning("A queue could not be compacted", error))
   )
-  yield* scanning(
-    scanInterval,
-    Effect.suspend(() => {
-      const found = [...logs.values()].filter((log) => log.isCluttered())
-      const cleaned = Effect.forEach(found, (log) => log.clean, { discard: true })
-      return found.length === 0 ? Effect.void : Effect.delay(cleaned, grace)
-    })
-  )
+  const cleaned = Effect.gen(function* () {
+    const found = [...logs.values()].filter((log) => log.isCluttered())
+    if (found.length === 0) return
+    yield* Effect.sleep(grace)
+    yield* Effect.forEach(found, (log) => Effect.ignore(log.clean), { discard: true })
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(cleaned, scanInterval)))
 
   const self = ProcessIdentity.owner(store.since)
   const get = (queue: string) => Effect.sync(() => logs.get(queue, () => open(queue)))

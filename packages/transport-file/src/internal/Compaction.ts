@@ -19,6 +19,8 @@ export interface Log {
   readonly state: () => QueueLog.QueueLog
   /** How far it is folded; nothing within a line that is too long. */
   readonly position: () => number | undefined
+  /** Estimates what the state needs; is told afterwards what it did. */
+  readonly estimate: () => (bytes: number) => void
   /** Appends the seal. */
   readonly append: (records: ReadonlyArray<QueueLog.Record>) => Effect.Effect<unknown, TransportError.TransportError>
 }
@@ -47,6 +49,7 @@ export const run = Effect.fnUntraced(function* (
   const from = folded()
   if (from === undefined || from === 0) return
   const records = log.state().snapshot()
+  const measured = log.estimate()
 
   const write = Effect.fnUntraced(function* (draft: LogFile.LogFile) {
     const copy = Effect.fnUntraced(function* (start: number, end: number, target: number) {
@@ -76,6 +79,7 @@ export const run = Effect.fnUntraced(function* (
       })
       yield* Effect.yieldNow
     }
+    measured(size)
     let copied = from
     for (let round = 0; round < 30 && log.seal() === undefined; round++) {
       yield* log.refresh

@@ -72,6 +72,8 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
   let cluttered = false
   let lost = false
   let postponed = 0
+  /** How many times more a state has needed than was estimated. */
+  let correction: number | undefined
   const rivals = new Map<string, number>()
   const offers = { bytes: 0, count: 0 }
   let appending: ReadonlyMap<string, Appending> = new Map()
@@ -288,7 +290,11 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
       seal: () => seal,
       state: () => state,
       position: () => (cursor.skipping === undefined ? cursor.position : undefined),
-      append: (records) => submit(records, true)
+      append: (records) => submit(records, true),
+      estimate: () => {
+        const estimate = needed()
+        return (bytes) => (correction = Math.min(Math.max(bytes / Math.max(estimate, 1), 1), 100))
+      }
     }).pipe(
       Effect.andThen(Effect.suspend(() => published("Queue.compact"))),
       Effect.tapError(() => Effect.sync(() => (postponed = store.monotonicMillis() + pause))),
@@ -344,9 +350,9 @@ export const make = (store: Store, path: string, options: Options): QueueFile =>
       if (compacting > 0 || store.monotonicMillis() < postponed) return false
       if (seal !== undefined) return isOrphaned()
       const { seen, snapshot } = segment
-      // Grown since the last time: what is needed is only an estimate.
-      const grown = seen - snapshot > Math.max(options.compactAbove, snapshot / 8)
-      return grown && seen > 2 * needed() && !isRivalled()
+      // Where the estimate was never measured here, the log must have grown since it was compacted.
+      const isDue = correction !== undefined || seen > snapshot + snapshot / 8
+      return isDue && seen > options.compactAbove && seen > 2 * needed() * (correction ?? 1) && !isRivalled()
     },
     compact,
     isCluttered: () => cluttered && seal === undefined && segment.number > 0,
