@@ -79,6 +79,24 @@ export const Record = Schema.Union([
     type: Schema.tag("pruned"),
     completed: Schema.optionalKey(Schema.Number),
     dead: Schema.optionalKey(Schema.Number)
+  }),
+  /** What a compacted log knows of a message instead of how it came about; void for a known id. */
+  Schema.Struct({
+    type: Schema.tag("kept"),
+    id: Schema.String,
+    /** Whether a message that waits is delayed is told by `due` and the clock. */
+    state: Schema.Literals(["waiting", "in_flight", "completed", "dead"]),
+    offered: Schema.Number,
+    /** Left out of a completed message. */
+    payload: Schema.optionalKey(Schema.Json),
+    priority: Schema.optionalKey(Schema.Int),
+    attempt: Schema.optionalKey(Schema.Natural),
+    due: Schema.optionalKey(Schema.Number),
+    reason: Schema.optionalKey(Schema.String),
+    settled: Schema.optionalKey(Schema.Number),
+    claim: Schema.optionalKey(
+      Schema.Struct({ id: Schema.String, owner: Owner, lease: Schema.Number, at: Schema.Number })
+    )
   })
 ])
 
@@ -140,6 +158,8 @@ export interface QueueLog {
   readonly apply: (record: Record, at: number, heard: number) => boolean
   /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
   readonly next: (now: number, skip: ReadonlySet<string>) => Option.Option<Item>
+  /** Records that lead an empty queue to this state, whatever happens here afterwards. */
+  readonly snapshot: () => ReadonlyArray<Record>
 }
 
 /**
@@ -210,9 +230,31 @@ export const make = (): QueueLog => {
     return items.size < before
   }
 
+  const kept = ({ claim, offered: offeredAt, state, ...record }: Extract<Record, { type: "kept" }>, heard: number) => {
+    if (items.has(record.id)) return false
+    const item: Item = {
+      id: record.id,
+      sequence: ++sequence,
+      offeredAt,
+      payload: record.payload ?? null,
+      priority: record.priority ?? 0,
+      state: "completed",
+      attempt: record.attempt ?? 0,
+      due: record.due ?? 0,
+      reason: record.reason,
+      settledAt: record.settled ?? 0,
+      claim: claim === undefined ? undefined : { ...claim, heard }
+    }
+    items.set(item.id, item)
+    if (state === "waiting") wait(item, item.due)
+    else move(item, state)
+    return true
+  }
+
   const apply = (record: Record, at: number, heard: number) => {
     if (record.type === "offered") return offered(record, at)
     if (record.type === "pruned") return pruned(record)
+    if (record.type === "kept") return kept(record, heard)
     const item = items.get(record.id)
     if (item === undefined) return false
     switch (record.type) {
@@ -274,7 +316,8 @@ export const make = (): QueueLog => {
       return live
     },
     apply,
-    next
+    next,
+    snapshot: () => Array.from(items.values(), keep)
   }
 }
 
@@ -306,6 +349,24 @@ export interface Until {
 export const isPrunable = ({ settledAt, state }: Item, until: Until): boolean => {
   const limit = state === "completed" ? until.completed : state === "dead" ? until.dead : undefined
   return limit !== undefined && settledAt <= limit
+}
+
+const keep = (item: Item): Record => {
+  const { attempt, claim, due, id, offeredAt: offered, payload, priority, reason, state } = item
+  if (state === "completed") return { type: "kept", id, state, offered, settled: item.settledAt }
+  return {
+    type: "kept",
+    id,
+    state: state === "ready" || state === "delayed" ? "waiting" : state,
+    offered,
+    payload,
+    ...(priority === 0 ? {} : { priority }),
+    ...(attempt === 0 ? {} : { attempt }),
+    ...(due === 0 ? {} : { due }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(state === "dead" ? { settled: item.settledAt } : {}),
+    ...(claim === undefined ? {} : { claim: { id: claim.id, owner: claim.owner, lease: claim.lease, at: claim.at } })
+  }
 }
 
 const isLive = (state: State) => !isSettled(state)

@@ -153,3 +153,31 @@ it("keeps every record in JSON as it is", () => {
     })
   )
 })
+
+it("goes on from a snapshot as from the records that led to it", () => {
+  check(
+    fc.property(log, log, (before, after) => {
+      const long = QueueLog.make()
+      before.forEach((record, index) => long.apply(record, index, index))
+      const short = QueueLog.make()
+      const snapshot = Schema.decodeUnknownSync(Schema.Array(QueueLog.Record))(
+        JSON.parse(JSON.stringify(long.snapshot()))
+      )
+      for (const record of snapshot) assert.isTrue(short.apply(record, 1000, 1000))
+      for (const queue of [long, short]) queue.apply({ type: "pruned", completed: 19 }, 1000, 1000)
+      const apply = (queue: QueueLog.QueueLog) =>
+        after.map((record, index) => {
+          const applied = queue.apply(record, 100 + index, 100 + index)
+          return [applied, queue.live, Option.getOrUndefined(queue.next(index, none))?.id]
+        })
+      assert.deepStrictEqual(apply(short), apply(long))
+      const waiting = (queue: QueueLog.QueueLog) =>
+        known(queue)
+          .filter(({ state }) => state !== "completed")
+          .map((item) =>
+            JSON.stringify({ ...item, sequence: 0, settledAt: item.state === "dead" ? item.settledAt : 0 })
+          )
+      assert.deepStrictEqual(waiting(short), waiting(long))
+    })
+  )
+})

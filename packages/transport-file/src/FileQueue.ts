@@ -3,14 +3,15 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Scope } from "effect"
-import { Queue } from "@sartor/core"
+import { Effect, Random, Result, type Scope } from "effect"
+import { Queue, type TransportError } from "@sartor/core"
 import * as path from "node:path"
 import * as LogFile from "./internal/LogFile.ts"
 import * as Names from "./internal/Names.ts"
 import * as ProcessIdentity from "./internal/ProcessIdentity.ts"
 import * as QueueFile from "./internal/QueueFile.ts"
 import * as Recent from "./internal/Recent.ts"
+import * as Segments from "./internal/Segments.ts"
 import { scanning, type Store } from "./internal/Store.ts"
 
 /** Queues whose state is kept when nobody waits for them; one that was forgotten is read again. */
@@ -19,10 +20,29 @@ const maxRemembered = 256
 /** How soon a change is seen where the system does not tell of it. */
 const scanInterval = 250
 
+/**
+ * A log of less is not worth a compaction: it is read in some ten milliseconds. Above that, one is due when half of it is
+ * superseded, so that a byte is rewritten twice at most in the long run.
+ */
+const compactAbove = 1024 * 1024
+
+/** How long a segment is kept after its successor came, for those who are about to go on to that. */
+const grace = 2_000
+
+/** @internal */
+export interface FileQueue {
+  readonly service: Queue.Queue["Service"]
+  /** Compacts a queue now, whatever its size. */
+  readonly compact: (queue: string) => Effect.Effect<void, TransportError.TransportError>
+  /** Removes what a queue does not need any more, without waiting for those who are about to go on. */
+  readonly clean: (queue: string) => Effect.Effect<void, TransportError.TransportError>
+}
+
 /** @internal */
 export const make = Effect.fnUntraced(function* (
-  store: Store
-): Effect.fn.Return<Queue.Queue["Service"], never, Scope.Scope> {
+  store: Store,
+  options: QueueFile.Options = { compactAbove }
+): Effect.fn.Return<FileQueue, never, Scope.Scope> {
   const stops = new Map<QueueFile.QueueFile, () => void>()
   const logs = Recent.make<QueueFile.QueueFile>(maxRemembered, (log) => {
     if (!log.isIdle()) return false
@@ -33,10 +53,10 @@ export const make = Effect.fnUntraced(function* (
   })
   const open = (queue: string) => {
     const file = Names.pathOf(store.queues, queue)
-    const log = QueueFile.make(store, file)
+    const log = QueueFile.make(store, file, options)
     const look = () => LogFile.caught(log.look)
     const stop = store.hints.subscribe(path.dirname(file), (name) => {
-      if (name === null || name === path.basename(file)) look()
+      if (name === null || Segments.isSegment(file, name)) look()
     })
     stops.set(log, stop)
     return log
@@ -50,9 +70,31 @@ export const make = Effect.fnUntraced(function* (
     })
   )
 
+  // One at a time, and never in the way of the scan.
+  const compacted = Effect.gen(function* () {
+    const isWasteful = (log: QueueFile.QueueFile) => Result.getOrElse(LogFile.caught(log.isWasteful), () => false)
+    const found = [...logs.values()].find(isWasteful)
+    if (found === undefined) return
+    // Several processes find this at once, and one is enough.
+    yield* Effect.sleep(yield* Random.nextIntBetween(0, scanInterval))
+    if (isWasteful(found)) yield* found.compact
+  })
+  yield* scanning(
+    scanInterval,
+    Effect.catch(compacted, (error) => Effect.logWarning("A queue could not be compacted", error))
+  )
+  const cleaned = Effect.gen(function* () {
+    const found = [...logs.values()].filter((log) => log.isCluttered())
+    if (found.length === 0) return
+    yield* Effect.sleep(grace)
+    yield* Effect.forEach(found, (log) => Effect.ignore(log.clean), { discard: true })
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(cleaned, scanInterval)))
+
   const self = ProcessIdentity.owner(store.since)
-  return Queue.fromLogs({
-    open: (queue) => Effect.sync(() => logs.get(queue, () => open(queue)).queue),
+  const get = (queue: string) => Effect.sync(() => logs.get(queue, () => open(queue)))
+  const service = Queue.fromLogs({
+    open: (queue) => Effect.map(get(queue), (log) => log.queue),
     names: LogFile.attempt("Queue.names", () => {
       const names: Array<string> = []
       const steps = Names.visit(store, store.queues, "", {
@@ -67,4 +109,9 @@ export const make = Effect.fnUntraced(function* (
     owner: self,
     isGone: ProcessIdentity.makeIsGone(self, store.monotonicMillis)
   })
+  return {
+    service,
+    compact: (queue) => Effect.flatMap(get(queue), (log) => log.compact),
+    clean: (queue) => Effect.flatMap(get(queue), (log) => log.clean)
+  }
 })

@@ -33,7 +33,7 @@ export const layer = (options: Options): Layer.Layer<Journal.Journal | Queue.Que
     Effect.gen(function* () {
       const store = yield* Store.make(options)
       const journal = yield* FileJournal.make(store)
-      const queue = yield* FileQueue.make(store)
+      const { service: queue } = yield* FileQueue.make(store)
       return Context.make(Journal.Journal, journal).pipe(Context.add(Queue.Queue, queue))
     })
   )

@@ -201,7 +201,7 @@ it.live("refuses a frame of a newer format, and leaves it alone", () =>
     const directory = yield* temporary
     yield* open(directory, Effect.andThen(five, messages))
     for (const file of [journalFile(directory, "log"), queueFile(directory, "queue")]) {
-      fs.appendFileSync(file, frame(`"format":2,"anything":true`, ""))
+      fs.appendFileSync(file, frame(`"format":3,"anything":true`, ""))
     }
     const before = fs.readFileSync(journalFile(directory, "log"))
     yield* open(

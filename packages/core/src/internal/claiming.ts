@@ -39,23 +39,26 @@ export const make = (logs: Logs, isRejected: (error: unknown) => boolean) => {
         ]),
         Effect.sync(() => unpick(queue, id))
       )
-      if (item.value.claim?.id !== nonce) continue
+      // Looked up again: the log may have been read anew meanwhile.
+      const held = log.state.items.get(id)
+      if (held?.claim?.id !== nonce) continue
       // Copied now: another process may settle the message at any time, and then its payload goes.
-      const { attempt, offeredAt, payload, priority } = item.value
-      return { item: item.value, nonce, message: { id, payload, priority, attempt, offeredAt } }
+      const { attempt, offeredAt, payload, priority } = held
+      return { nonce, message: { id, payload, priority, attempt, offeredAt } }
     }
   })
 
   const settleBy = (
     log: Log,
-    item: QueueLog.Item,
+    id: string,
     claim: string,
     exit: Exit.Exit<unknown, unknown>,
     { maxAttempts = 10, retryDelay = defaultRetryDelay }: TakeOptions
   ) =>
     Effect.gen(function* () {
-      if (item.claim?.id !== claim) return
-      const { attempt, id } = item
+      const item = log.state.items.get(id)
+      if (item?.claim?.id !== claim) return
+      const { attempt } = item
       if (Exit.isSuccess(exit)) return yield* log.append([{ type: "completed", id, claim }])
       if (Cause.hasInterruptsOnly(exit.cause)) return yield* log.append([{ type: "released", id, claim }])
       const error = Cause.squash(exit.cause)
@@ -63,9 +66,7 @@ export const make = (logs: Logs, isRejected: (error: unknown) => boolean) => {
       if (isRejected(error) || attempt >= maxAttempts) return yield* log.append([{ type: "dead", id, claim, reason }])
       const due = dueAfter(yield* Clock.currentTimeMillis, retryDelay(attempt))
       return yield* log.append([{ type: "retried", id, claim, reason, due }])
-    }).pipe(
-      Effect.catch((error) => Effect.logWarning(`Could not settle ${item.id}: it will be delivered again`, error))
-    )
+    }).pipe(Effect.catch((error) => Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)))
 
   return Effect.fnUntraced(function* (
     queue: string,
@@ -78,20 +79,21 @@ export const make = (logs: Logs, isRejected: (error: unknown) => boolean) => {
   > {
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { item, message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ item, nonce }, exit) =>
-      settleBy(log, item, nonce, exit, options)
+    const { message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ message, nonce }, exit) =>
+      settleBy(log, message.id, nonce, exit, options)
     )
     const { id } = message
+    const isHeld = () => log.state.items.get(id)?.claim?.id === nonce
     const renewed = log.append([{ type: "renewed", id, claim: nonce }])
     yield* Effect.forkScoped(
-      Effect.suspend(() => (item.claim?.id === nonce ? Effect.asVoid(renewed) : Effect.void)).pipe(
+      Effect.suspend(() => (isHeld() ? Effect.asVoid(renewed) : Effect.void)).pipe(
         Effect.catch((error) => Effect.logWarning(`Could not renew the lease of ${id}`, error)),
         Effect.delay(lease / 3),
         Effect.forever
       )
     )
     const lost = Effect.gen(function* () {
-      while (item.claim?.id === nonce) yield* log.changed(log.revision())
+      while (isHeld()) yield* log.changed(log.revision())
     })
     return { ...message, lost }
   })

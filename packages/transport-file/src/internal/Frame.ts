@@ -15,11 +15,15 @@
  * Thus the head of a journal is found from the end of its file, however long that is. Other frames are decided by their
  * order (JournalState). `start` is where the newest tombstone lies, left out where there is none. A tombstone is a frame with
  * `"deleted":true` and no records, which counts as one version. A queue's frame has none of these.
+ *
+ * Frames of format 2 belong to a queue that was compacted, and no release before that may take it for another one: `sealed`
+ * ends a segment, and `snapshot` in the first frame of the next one is the place where its compacted state ends.
  */
 import { Option, Result, Schema } from "effect"
 import { crc32 } from "node:zlib"
 
-export const format = 1
+/** The newest format that is understood. */
+export const format = 2
 
 /** Ends a torn line before a frame, so that it stays damaged even if only its newline was missing. Alone it means nothing. */
 export const spoiler = "~"
@@ -34,6 +38,8 @@ const Envelope = Schema.Struct({
   expected: Schema.optionalKey(Schema.Natural),
   start: Schema.optionalKey(Schema.Natural),
   deleted: Schema.optionalKey(Schema.Boolean),
+  sealed: Schema.optionalKey(Schema.Boolean),
+  snapshot: Schema.optionalKey(Schema.Natural),
   // Whatever JSON.parse makes is JSON: no need to walk through all of it.
   records: Schema.Array(Schema.declare((value): value is Schema.Json => value !== undefined))
 })
@@ -48,10 +54,12 @@ export interface Header {
   readonly expected?: number
   readonly start?: number
   readonly deleted?: true
+  readonly sealed?: true
+  readonly snapshot?: number
 }
 
 /** Encodes a frame with its newlines. `records` is the JSON text of an array. */
-export const encode = (header: Header, records: string): string => {
+export const encode = (header: Header, records: string, format: 1 | 2 = 1): string => {
   const rest = `"format":${format},${JSON.stringify(header).slice(1, -1)},"records":${records}}`
   const checksum = crc32(rest).toString(16).padStart(8, "0")
   return `\n${opening}${checksum}",${rest}\n`

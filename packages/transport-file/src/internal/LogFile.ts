@@ -116,10 +116,44 @@ export const append = (file: LogFile, bytes: Uint8Array): void => {
   }
 }
 
+/** Creates a file that nobody else has. */
+export const create = (file: string): LogFile => {
+  const flags = O.O_RDWR | O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW
+  return checked(
+    file,
+    guard(file, () => fs.openSync(file, flags, 0o666)),
+    true
+  )
+}
+
+/** Writes all bytes at a place of a file that was created here. */
+export const write = (file: LogFile, bytes: Uint8Array, position: number): void => {
+  for (let written = 0; written < bytes.length;) {
+    const from = written
+    written += guard(file.path, () => fs.writeSync(file.descriptor, bytes, from, bytes.length - from, position + from))
+  }
+}
+
+export const truncate = (file: LogFile, size: number): void =>
+  guard(file.path, () => fs.ftruncateSync(file.descriptor, size))
+
+/** Gives a file another name that nothing has yet. Answers whether it got it. */
+export const linkTo = (file: string, name: string): boolean =>
+  guarded(name, ["EEXIST"], () => fs.linkSync(file, name)) === undefined
+
+export const rename = (file: string, name: string): void => guard(name, () => fs.renameSync(file, name))
+
+export const remove = (file: string): void => {
+  guarded(file, ["ENOENT"], () => fs.unlinkSync(file))
+}
+
 export type Done = (error: TransportError.TransportError | undefined) => void
 
 export const sync = (file: LogFile, done: Done): void =>
   fs.fdatasync(file.descriptor, (error) => done(error === null ? undefined : unsynced(file.path, error)))
+
+/** Waits for the device, and everything else here waits too: for small files only. */
+export const syncNow = (file: LogFile): void => guard(file.path, () => fs.fdatasyncSync(file.descriptor))
 
 export const openDirectory = (directory: string): number =>
   guard(directory, () => fs.openSync(directory, O.O_RDONLY | O.O_DIRECTORY))
