@@ -10,6 +10,7 @@ import manifest from "../package.json" with { type: "json" }
 import { checkpoint } from "./commands/Checkpoint.ts"
 import { completions } from "./commands/Completions.ts"
 import { monitor } from "./commands/Monitor.ts"
+import { prune } from "./commands/Prune.ts"
 import { report } from "./commands/Report.ts"
 import { run } from "./commands/Run.ts"
 import { runsCancel } from "./commands/RunsCancel.ts"
@@ -18,6 +19,7 @@ import { runsList } from "./commands/RunsList.ts"
 import { runsShow } from "./commands/RunsShow.ts"
 import { sessionCancel } from "./commands/SessionCancel.ts"
 import { sessionCreate } from "./commands/SessionCreate.ts"
+import { sessionDelete } from "./commands/SessionDelete.ts"
 import { sessionFork } from "./commands/SessionFork.ts"
 import { sessionHistory } from "./commands/SessionHistory.ts"
 import { sessionList } from "./commands/SessionList.ts"
@@ -55,7 +57,8 @@ const session = Command.make("session").pipe(
     sessionResume,
     sessionRollback,
     sessionFork,
-    sessionCancel
+    sessionCancel,
+    sessionDelete
   ])
 )
 
@@ -82,6 +85,7 @@ const tree = Settings.root.pipe(
     wake,
     checkpoint,
     monitor,
+    prune,
     completions((): Command.Command.Any => tree)
   ])
 )

@@ -3,7 +3,17 @@
  *
  * @since 0.1.0
  */
-import type { Lease, Orchestrator, Outbox, Resumption, Role, Session, SessionId, Sessions } from "@sartor/core"
+import type {
+  Deletion,
+  Lease,
+  Orchestrator,
+  Outbox,
+  Resumption,
+  Role,
+  Session,
+  SessionId,
+  Sessions
+} from "@sartor/core"
 import type { TransportError, Wakes, WorkflowFile, WorkflowRuns } from "@sartor/core"
 import { Schema } from "effect"
 import type { CliError } from "effect/cli"
@@ -104,6 +114,7 @@ export const badInput = (
 export type Known =
   | Failure
   | CliError.CliError
+  | Deletion.SessionInUse
   | Lease.Owned
   | Orchestrator.AtCapacity
   | Outbox.WakeConflict
@@ -150,6 +161,8 @@ export const of = (error: Known): Failure => {
         hint
       })
     }
+    case "SessionInUse":
+      return new Failure({ code: "conflict", message, hint: "--force deletes it all the same" })
     case "SessionOwned": {
       const hint = `wait for it to end, or stop it: "sartor session cancel ${error.session_id}"`
       return new Failure({ code: "owned", message, hint })

@@ -169,4 +169,44 @@ describe.concurrent("sartor session", () => {
       assert.deepStrictEqual([again.code, errorOf(again).code], [4, "conflict"])
     })
   )
+
+  it.live("delete is refused while something needs it, and keeps the ledger's counts", () =>
+    Effect.gen(function* () {
+      const here = yield* place
+      yield* blocked(here)
+      const refused = yield* here.sartor(["session", "delete", "one-1", "--json"])
+      assert.deepStrictEqual([refused.code, errorOf(refused).code], [4, "conflict"])
+      assert.include(errorOf(refused).message, "wakes of it are pending: one-1/1/")
+      assert.strictEqual((yield* here.sartor(["session", "delete", "one-1", "--force"])).code, 0)
+      assert.strictEqual((yield* here.sartor(["session", "show", "one-1"])).code, 3)
+      const audit = yield* here.json<Record<string, unknown>>(["wake", "audit"])
+      assert.deepInclude(audit.document, { committed: 2, dead: 2, pending: 0, balanced: true })
+      assert.strictEqual((yield* here.sartor(["session", "delete", "one-1"])).code, 3)
+    })
+  )
+
+  it.live("prune deletes ended runs with their sessions, and the ledger still balances", () =>
+    Effect.gen(function* () {
+      const here = yield* place
+      here.write("one.json", workflow("one", [{ name: "one", command: ["echo", "done"] }]))
+      assert.strictEqual((yield* here.sartor(["run", "one.json"])).code, 0)
+      const prune = (...args: ReadonlyArray<string>) =>
+        here.json<{ dry_run: boolean; sessions: ReadonlyArray<string>; runs: ReadonlyArray<string> }>([
+          "prune",
+          ...args
+        ])
+      const recent = yield* prune("--older-than", "30d")
+      assert.deepStrictEqual(recent.document, { dry_run: false, sessions: [], runs: [] })
+      const dry = yield* prune("--older-than", "0s", "--dry-run")
+      assert.deepStrictEqual([dry.document.sessions.length, dry.document.runs.length], [1, 1])
+      const done = yield* prune("--older-than", "0s")
+      assert.deepStrictEqual(done.document, { ...dry.document, dry_run: false })
+      const audit = yield* here.json<Record<string, unknown>>(["wake", "audit"])
+      assert.deepInclude(audit.document, { committed: 1, acknowledged: 1, balanced: true })
+      const runs = yield* here.json<ReadonlyArray<unknown>>(["runs", "list"])
+      assert.deepStrictEqual(runs.document, [])
+      assert.strictEqual((yield* here.sartor(["run", "one.json"])).code, 0)
+      assert.strictEqual((yield* here.sartor(["prune", "--older-than", "soon"])).code, 2)
+    })
+  )
 })
