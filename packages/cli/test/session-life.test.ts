@@ -209,4 +209,21 @@ describe.concurrent("sartor session", () => {
       assert.strictEqual((yield* here.sartor(["prune", "--older-than", "soon"])).code, 2)
     })
   )
+
+  it.live("prune keeps what a run that waits for somebody still needs", () =>
+    Effect.gen(function* () {
+      const here = yield* place
+      here.write("asks.mjs", asks)
+      here.write(
+        "ask.json",
+        workflow("ask", [
+          { name: "before", command: ["echo", "done"] },
+          { name: "asks", command: ["node", "asks.mjs"], needs: ["before"], prompt: "Deploy" }
+        ])
+      )
+      assert.strictEqual((yield* here.sartor(["run", "ask.json"])).code, 7)
+      const { document } = yield* here.json<{ sessions: ReadonlyArray<string> }>(["prune", "--older-than", "0s"])
+      assert.deepStrictEqual(document.sessions, [])
+    })
+  )
 })

@@ -12,7 +12,7 @@ import { Journal } from "./Journal.ts"
 import * as Outbox from "./Outbox.ts"
 import { Queue } from "./Queue.ts"
 import * as Recall from "./Recall.ts"
-import { ownerOf } from "./Resumption.ts"
+import { isOfWorkflow, ownerOf } from "./Resumption.ts"
 import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { nowText, SessionNotFound, Sessions } from "./Sessions.ts"
@@ -127,6 +127,8 @@ export const prune = Effect.fn("Deletion.prune")(function* (options: {
   // The newest come first, and forks are newer than what they are forked from.
   for (const session of (yield* sessions.list()).filter(may)) {
     const { session_id } = session
+    // A run that can still go on needs what its agents have handed in.
+    if (isOfWorkflow(session) && !(yield* isRunOver(session.orchestrator))) continue
     const deleted = yield* (dryRun ? refuse(session, gone) : removeWhile(session_id, false, may)).pipe(
       Effect.as(true),
       Effect.catchTag(["SessionInUse", "SessionNotFound"], () => Effect.succeed(false))
@@ -136,6 +138,11 @@ export const prune = Effect.fn("Deletion.prune")(function* (options: {
   const runs = yield* pruneRuns(isOld, gone, dryRun)
   const pruned: Pruned = { sessions: [...gone], runs }
   return pruned
+})
+
+const isRunOver = Effect.fnUntraced(function* (runId: string) {
+  const run = yield* (yield* WorkflowRuns.open(runId)).refresh
+  return run.begun === undefined || WorkflowRun.isOver(run)
 })
 
 const pruneRuns = Effect.fnUntraced(function* (
