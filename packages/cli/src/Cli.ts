@@ -10,16 +10,22 @@ import manifest from "../package.json" with { type: "json" }
 import { checkpoint } from "./commands/Checkpoint.ts"
 import { completions } from "./commands/Completions.ts"
 import { monitor } from "./commands/Monitor.ts"
+import { prune } from "./commands/Prune.ts"
 import { report } from "./commands/Report.ts"
 import { run } from "./commands/Run.ts"
 import { runsCancel } from "./commands/RunsCancel.ts"
 import { runsFollow } from "./commands/RunsFollow.ts"
 import { runsList } from "./commands/RunsList.ts"
 import { runsShow } from "./commands/RunsShow.ts"
+import { sessionCancel } from "./commands/SessionCancel.ts"
 import { sessionCreate } from "./commands/SessionCreate.ts"
+import { sessionDelete } from "./commands/SessionDelete.ts"
+import { sessionFork } from "./commands/SessionFork.ts"
 import { sessionHistory } from "./commands/SessionHistory.ts"
 import { sessionList } from "./commands/SessionList.ts"
 import { sessionLogs } from "./commands/SessionLogs.ts"
+import { sessionResume } from "./commands/SessionResume.ts"
+import { sessionRollback } from "./commands/SessionRollback.ts"
 import { sessionShow } from "./commands/SessionShow.ts"
 import { wakeAck } from "./commands/WakeAck.ts"
 import { wakeAudit } from "./commands/WakeAudit.ts"
@@ -37,12 +43,23 @@ const runs = Command.make("runs").pipe(
 )
 
 const session = Command.make("session").pipe(
-  Command.withDescription("Create sessions and look into them"),
+  Command.withDescription("Create sessions, look into them, and say how they go on"),
   Command.withExamples([
     { command: "sartor session create --role auditor --task-type security" },
     { command: "sartor session list --status running" }
   ]),
-  Command.withSubcommands([sessionCreate, sessionList, sessionShow, sessionHistory, sessionLogs])
+  Command.withSubcommands([
+    sessionCreate,
+    sessionList,
+    sessionShow,
+    sessionHistory,
+    sessionLogs,
+    sessionResume,
+    sessionRollback,
+    sessionFork,
+    sessionCancel,
+    sessionDelete
+  ])
 )
 
 const wake = Command.make("wake").pipe(
@@ -68,6 +85,7 @@ const tree = Settings.root.pipe(
     wake,
     checkpoint,
     monitor,
+    prune,
     completions((): Command.Command.Any => tree)
   ])
 )

@@ -21,6 +21,7 @@ export const session = (session: Session.Session) => ({
   parent_id: session.parent_id,
   runner: session.runner.type,
   origin: "sartor",
+  forked_from: session.forked_from,
   metadata: session.metadata,
   created_at: session.created_at,
   updated_at: session.updated_at

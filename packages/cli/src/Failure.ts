@@ -3,7 +3,17 @@
  *
  * @since 0.1.0
  */
-import type { Lease, Orchestrator, Outbox, Role, Session, SessionId, Sessions } from "@sartor/core"
+import type {
+  Deletion,
+  Lease,
+  Orchestrator,
+  Outbox,
+  Resumption,
+  Role,
+  Session,
+  SessionId,
+  Sessions
+} from "@sartor/core"
 import type { TransportError, Wakes, WorkflowFile, WorkflowRuns } from "@sartor/core"
 import { Schema } from "effect"
 import type { CliError } from "effect/cli"
@@ -104,11 +114,15 @@ export const badInput = (
 export type Known =
   | Failure
   | CliError.CliError
+  | Deletion.SessionInUse
   | Lease.Owned
   | Orchestrator.AtCapacity
   | Outbox.WakeConflict
+  | Resumption.SessionOwned
   | Role.UnknownRole
   | Session.IllegalTransition
+  | Session.SessionDamaged
+  | Session.VersionNotFound
   | SessionId.InvalidSessionId
   | Sessions.InvalidField
   | Sessions.SessionExists
@@ -147,6 +161,19 @@ export const of = (error: Known): Failure => {
         hint
       })
     }
+    case "SessionInUse":
+      return new Failure({ code: "conflict", message, hint: "--force deletes it all the same" })
+    case "SessionOwned": {
+      const hint = `wait for it to end, or stop it: "sartor session cancel ${error.session_id}"`
+      return new Failure({ code: "owned", message, hint })
+    }
+    case "SessionDamaged": {
+      const { good, session_id } = error
+      const hint = `"sartor session resume ${session_id} --from ${good}" goes on from the last good version; nothing is overwritten`
+      return new Failure({ code: "corrupt", message: `session ${session_id} is damaged after version ${good}`, hint })
+    }
+    case "VersionNotFound":
+      return splitHint("not_found", message)
     case "AtCapacity":
       return new Failure({ code: "at_capacity", message })
     case "SessionExists":

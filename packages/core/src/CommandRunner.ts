@@ -87,8 +87,13 @@ const start = Effect.fnUntraced(function* (
     .pipe(Effect.mapError(notStarted))
 })
 
-/** What the agent reads on stdin. */
-const document = ({ attempt, inputs, session }: Assignment) => ({
+/**
+ * What an agent that is a program reads on stdin.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const document = ({ attempt, inputs, session }: Assignment) => ({
   session_id: session.session_id,
   run: session.run,
   role: session.role,
@@ -98,7 +103,7 @@ const document = ({ attempt, inputs, session }: Assignment) => ({
   inputs,
   ...(session.synthesis === undefined ? {} : { synthesis: session.synthesis }),
   checkpoints: session.checkpoints,
-  told: []
+  told: session.told
 })
 
 /** Everything that the agent prints, then the result that its exit code makes of it. */

@@ -23,6 +23,8 @@ export interface Task {
   readonly inputs: Assignment["inputs"]
   readonly checkpoints: Assignment["session"]["checkpoints"]
   readonly synthesis: unknown
+  /** What it was told each time that it was resumed, oldest first. */
+  readonly told: Assignment["session"]["told"]
   /** Commits a checkpoint, a turn or a finding to the session while the agent works. */
   readonly emit: (event: Exclude<Event, { readonly type: "result" }>) => Effect.Effect<void>
 }
@@ -64,6 +66,7 @@ export const make = <R = never>(functions: {
             inputs: assignment.inputs,
             checkpoints: session.checkpoints,
             synthesis: session.synthesis,
+            told: session.told,
             emit: (event) => Effect.asVoid(Queue.offer(queue, event))
           })
         ).pipe(

@@ -22,7 +22,11 @@ export const Record = Schema.Union([
     /** What arrived, as it arrived. */
     original: Schema.Json
   }),
-  Schema.Struct({ type: Schema.tag("requeued"), at: Timestamp, wake_id: Schema.String })
+  Schema.Struct({ type: Schema.tag("requeued"), at: Timestamp, wake_id: Schema.String }),
+  /** The session is about to be deleted: what is settled of its wakes stands here, whether or not it is still there. */
+  Schema.Struct({ type: Schema.tag("deleting"), at: Timestamp, session_id: Schema.String }),
+  /** The session is deleted: from here on its wakes are only counted. */
+  Schema.Struct({ type: Schema.tag("deleted"), at: Timestamp, session_id: Schema.String })
 ])
 
 /**
@@ -40,13 +44,33 @@ export interface Inbox {
   readonly dead: HashMap.HashMap<string, Extract<Record, { type: "dead" }>>
   /** Ids that were acknowledged more than once. */
   readonly repeated: HashSet.HashSet<string>
+  /** Sessions that are being deleted. */
+  readonly deleting: HashSet.HashSet<string>
+  /** How many wakes of deleted sessions there were. */
+  readonly deleted: { readonly acknowledged: number; readonly dead: number }
 }
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const empty: Inbox = { acknowledged: HashSet.empty(), dead: HashMap.empty(), repeated: HashSet.empty() }
+export const empty: Inbox = {
+  acknowledged: HashSet.empty(),
+  dead: HashMap.empty(),
+  repeated: HashSet.empty(),
+  deleting: HashSet.empty(),
+  deleted: { acknowledged: 0, dead: 0 }
+}
+
+/**
+ * Whether a wake is of a session that is being deleted: then it was committed, whether or not that can still be seen.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isDeleting = (inbox: Inbox, wakeId: string): boolean => HashSet.has(inbox.deleting, senderOf(wakeId))
+
+const senderOf = (wakeId: string) => wakeId.slice(0, Math.max(wakeId.indexOf("/"), 0))
 
 /**
  * Whether nothing is left to do about a wake.
@@ -64,10 +88,15 @@ export const isSettled = (inbox: Inbox, wakeId: string): boolean =>
  * @since 0.1.0
  */
 export const apply = (inbox: Inbox, record: Record): Result.Result<Inbox, never> => {
+  if (record.type === "deleting") {
+    return Result.succeed({ ...inbox, deleting: HashSet.add(inbox.deleting, record.session_id) })
+  }
+  if (record.type === "deleted") return Result.succeed(forget(inbox, record.session_id))
   const id = record.wake_id
   switch (record.type) {
     case "acknowledged":
       return Result.succeed({
+        ...inbox,
         acknowledged: HashSet.add(inbox.acknowledged, id),
         dead: HashMap.remove(inbox.dead, id),
         repeated: HashSet.has(inbox.acknowledged, id) ? HashSet.add(inbox.repeated, id) : inbox.repeated
@@ -78,5 +107,21 @@ export const apply = (inbox: Inbox, record: Record): Result.Result<Inbox, never>
       )
     case "requeued":
       return Result.succeed({ ...inbox, dead: HashMap.remove(inbox.dead, id) })
+  }
+}
+
+const forget = (inbox: Inbox, sessionId: string): Inbox => {
+  const isKept = (id: string) => senderOf(id) !== sessionId
+  const acknowledged = HashSet.filter(inbox.acknowledged, isKept)
+  const dead = HashMap.filter(inbox.dead, (_, id) => isKept(id))
+  return {
+    acknowledged,
+    dead,
+    repeated: HashSet.filter(inbox.repeated, isKept),
+    deleting: HashSet.remove(inbox.deleting, sessionId),
+    deleted: {
+      acknowledged: inbox.deleted.acknowledged + HashSet.size(inbox.acknowledged) - HashSet.size(acknowledged),
+      dead: inbox.deleted.dead + HashMap.size(inbox.dead) - HashMap.size(dead)
+    }
   }
 }

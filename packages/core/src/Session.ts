@@ -58,7 +58,9 @@ export const Created = Schema.Struct({
   /** The sessions whose results the agent gets, by the name under which it gets them. */
   inputs: Schema.Record(Schema.String, SessionId),
   /** The synthesis that the agent gets. */
-  synthesis: Schema.optionalKey(Schema.Json)
+  synthesis: Schema.optionalKey(Schema.Json),
+  /** The session whose history up to a version comes before its own. */
+  forked_from: Schema.optionalKey(Schema.Struct({ session_id: SessionId, version: Schema.Natural }))
 })
 
 const common = { at: Timestamp, run: Schema.Natural }
@@ -97,6 +99,18 @@ export const Record = Schema.Union([
     usage: Schema.optionalKey(Usage)
   }),
   Schema.Struct({ type: Schema.tag("cancelled"), ...common, reason: Schema.String, wake: Wake }),
+  /** Somebody wants it to go on, and may have said something to it. */
+  Schema.Struct({ type: Schema.tag("resumed"), ...common, prompt: Schema.optionalKey(Schema.String) }),
+  /** From here on its history is that of an earlier version, and what follows. */
+  Schema.Struct({ type: Schema.tag("rolled_back"), ...common, to: Schema.Natural }),
+  /** The history that a fork shared with a session that is deleted. */
+  Schema.Struct({
+    type: Schema.tag("inherited"),
+    ...common,
+    entries: Schema.Array(Schema.Struct({ session_id: SessionId, version: Schema.Natural, record: Schema.Json }))
+  }),
+  /** It is being deleted: for everybody else it is gone. */
+  Schema.Struct({ type: Schema.tag("closed"), ...common }),
   /** What a helper of an earlier run wrote after a takeover: kept, but no state. */
   Schema.Struct({ type: Schema.tag("late"), ...common, record: Schema.Json })
 ])
@@ -133,6 +147,23 @@ export interface Run {
 }
 
 /**
+ * How a session stood at a version, from the newest one back: what a rollback goes back to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Past {
+  readonly version: number
+  readonly state: Pick<Session, "status" | "turns" | "failures" | "told"> &
+    Partial<Pick<Session, "result" | "error" | "usage">>
+  readonly checkpoint?: Checkpoint
+  /** The version before it in the journal. */
+  readonly previous: Past | undefined
+  /** The version before it in its history, which is another one after a rollback. */
+  readonly before: Past | undefined
+}
+
+/**
  * A session as its journal tells it.
  *
  * @category models
@@ -155,6 +186,47 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
   /** Why the last run, or attempt, did not complete. */
   readonly error?: Problem
   readonly usage?: typeof Usage.Type
+  /** What it was told when it was resumed, oldest first. */
+  readonly told: ReadonlyArray<{ readonly at: string; readonly text: string }>
+  /** The version of the newest rollback or resumption: a worker of before has lost it. */
+  readonly reset_at: number
+  readonly past: Past
+  /** The last version before a gap or an impossible record, until it is rolled back to there or further. */
+  readonly damaged_after?: number
+  /** Of a fork: the shared history is in its own journal. */
+  readonly owns_history?: true
+  readonly closed?: true
+}
+
+/**
+ * It has no version or checkpoint of that name.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class VersionNotFound extends Schema.TaggedError<VersionNotFound>("@sartor/core/Session/VersionNotFound")(
+  "VersionNotFound",
+  { session_id: Schema.String, wanted: Schema.String, newest: Schema.Natural, labels: Schema.Array(Schema.String) }
+) {
+  override get message() {
+    const labels = this.labels.length === 0 ? "no checkpoints" : `the checkpoints ${this.labels.join(", ")}`
+    return `Session ${this.session_id} has no version ${JSON.stringify(this.wanted)}: it has 1 to ${this.newest}, and ${labels}`
+  }
+}
+
+/**
+ * A part of its journal is damaged. Nothing was written, and nothing is overwritten.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SessionDamaged extends Schema.TaggedError<SessionDamaged>("@sartor/core/Session/SessionDamaged")(
+  "SessionDamaged",
+  { session_id: Schema.String, good: Schema.Natural }
+) {
+  override get message() {
+    return `Session ${this.session_id} is damaged after version ${this.good}: go on from there, or from an earlier one`
+  }
 }
 
 /**
@@ -191,7 +263,11 @@ const impossible: { readonly [type: string]: string } = {
   attempt_failed: "another attempt",
   suspended: "suspending it",
   ended: "ending its run",
-  cancelled: "cancelling it"
+  cancelled: "cancelling it",
+  resumed: "resuming it",
+  rolled_back: "rolling it back",
+  inherited: "giving it a history",
+  closed: "deleting it"
 }
 
 /** Which records may follow in which state; those that are not named may follow in any. */
@@ -221,6 +297,7 @@ const isOfRun = (session: Session, { run, type }: Record) =>
 
 /**
  * Applies a record: the one place that says what a journal means. One that is illegal, or of another run, changes nothing.
+ * After a gap in the versions nothing is illegal until the session is rolled back to before it.
  *
  * @category constructors
  * @since 0.1.0
@@ -235,16 +312,137 @@ export const apply = (
       ? Result.succeed(begin(record, version))
       : Result.fail(new IllegalTransition({ session_id: "?", status: "not created", record: record.type }))
   }
+  const whole =
+    version === session.version + 1 || session.damaged_after !== undefined
+      ? session
+      : { ...session, damaged_after: session.version }
+  const problem = objection(whole, record)
+  if (problem !== undefined) {
+    return whole.damaged_after === undefined ? Result.fail(problem) : Result.succeed(salvage(whole, record, version))
+  }
+  const target = record.type === "rolled_back" ? at(whole, record.to) : undefined
+  const next: Session = {
+    ...Struct.omit(whole, omitted(whole, record)),
+    version,
+    updated_at: record.at,
+    ...change(whole, record, version),
+    ...target?.state,
+    ...(target === undefined ? {} : restored(target))
+  }
+  return Result.succeed({ ...next, past: remember(whole, next, record, version, target) })
+}
+
+/** Why a record cannot follow. */
+const objection = (session: Session, record: Record) => {
   const { session_id, status } = session
-  if (allowed[record.type]?.includes(status) === false) {
-    return Result.fail(new IllegalTransition({ session_id, status, record: record.type }))
+  const illegal = { session_id, status, record: record.type }
+  if (session.closed === true || allowed[record.type]?.includes(status) === false) return new IllegalTransition(illegal)
+  if (!isOfRun(session, record)) return new IllegalTransition({ ...illegal, run: record.run })
+  if (record.type === "rolled_back" && at(session, record.to) === undefined) return new IllegalTransition(illegal)
+  return undefined
+}
+
+/** Of what came after a gap its runs and wakes count: runs are the fence, and wakes are in the ledger. */
+const salvage = (session: Session, record: Record, version: number): Session => ({
+  ...session,
+  version,
+  updated_at: record.at,
+  run: Math.max(session.run, record.run),
+  wakes:
+    record.type === "ended" || record.type === "finding" || record.type === "cancelled"
+      ? [...session.wakes, record.wake]
+      : session.wakes
+})
+
+/** What does not outlast a record: what went wrong before an end belongs to the attempts before it. */
+const omitted = (session: Session, record: Record): ReadonlyArray<"error" | "result" | "usage" | "damaged_after"> => {
+  switch (record.type) {
+    case "ended":
+      return ["error", "result"]
+    case "rolled_back":
+      return session.damaged_after !== undefined && record.to <= session.damaged_after
+        ? ["error", "result", "usage", "damaged_after"]
+        : ["error", "result", "usage"]
+    default:
+      return []
   }
-  if (!isOfRun(session, record)) {
-    return Result.fail(new IllegalTransition({ session_id, status, record: record.type, run: record.run }))
+}
+
+const at = ({ past }: Session, version: number): Past | undefined => {
+  let point: Past | undefined = past
+  while (point !== undefined && point.version > version) point = point.previous
+  return point?.version === version ? point : undefined
+}
+
+/** What a version back is like: nobody works on it. */
+const restored = (target: Past): Partial<Session> => {
+  const checkpoints: Array<Checkpoint> = []
+  for (let point: Past | undefined = target; point !== undefined; point = point.before) {
+    if (point.checkpoint !== undefined) checkpoints.unshift(point.checkpoint)
   }
-  // What went wrong before an end belongs to the attempts before it.
-  const before = record.type === "ended" ? Struct.omit(session, ["error"]) : session
-  return Result.succeed({ ...before, version, updated_at: record.at, ...change(session, record, version) })
+  return { checkpoints, ...(target.state.status === "running" ? { status: "suspended" as const } : {}) }
+}
+
+const remember = (
+  session: Session,
+  { error, failures, result, status, told, turns, usage }: Session,
+  record: Record,
+  version: number,
+  target: Past | undefined
+): Past => {
+  const { details, milestone, phase } = record.type === "checkpoint" ? record : noCheckpoint
+  return {
+    version,
+    state: {
+      status,
+      turns,
+      failures,
+      told,
+      ...(result === undefined ? {} : { result }),
+      ...(error === undefined ? {} : { error }),
+      ...(usage === undefined ? {} : { usage })
+    },
+    ...(record.type === "checkpoint" ? { checkpoint: { version, phase, milestone, details, at: record.at } } : {}),
+    previous: session.past,
+    before: target ?? session.past
+  }
+}
+
+const noCheckpoint = { phase: "", milestone: "", details: "" }
+
+/**
+ * The versions that its history consists of, without what was rolled back.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const versionsOf = ({ past }: Session): ReadonlySet<number> => {
+  const versions = new Set<number>()
+  for (let point: Past | undefined = past; point !== undefined; point = point.before) versions.add(point.version)
+  return versions
+}
+
+/**
+ * Finds a version by its number, or by the name `phase/milestone` of a checkpoint, the latest of that name.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const versionOf = (
+  session: Session,
+  wanted: string
+): Result.Result<number, VersionNotFound | SessionDamaged> => {
+  const { checkpoints, damaged_after: good, session_id } = session
+  const label = (point: Checkpoint) => `${point.phase}/${point.milestone}`
+  const version = /^\d{1,15}$/.test(wanted)
+    ? Number(wanted)
+    : checkpoints.findLast((point) => label(point) === wanted)?.version
+  if (version !== undefined && good !== undefined && version > good) {
+    return Result.fail(new SessionDamaged({ session_id, good }))
+  }
+  if (version !== undefined && at(session, version) !== undefined) return Result.succeed(version)
+  const labels = [...new Set(checkpoints.map(label))]
+  return Result.fail(new VersionNotFound({ session_id, wanted, newest: session.version, labels }))
 }
 
 const begin = ({ at, ...created }: typeof Created.Type, version: number): Session => ({
@@ -257,10 +455,20 @@ const begin = ({ at, ...created }: typeof Created.Type, version: number): Sessio
   runs: [],
   turns: 0,
   checkpoints: [],
-  wakes: []
+  wakes: [],
+  told: [],
+  reset_at: 0,
+  past: {
+    version,
+    state: { status: "created", turns: 0, failures: 0, told: [] },
+    previous: undefined,
+    before: undefined
+  }
 })
 
 const change = (session: Session, record: Record, version: number): Partial<Session> => {
+  /** The run that was under way is over. */
+  const stopped = () => ({ runs: session.status === "running" ? end() : session.runs })
   const end = (how: Partial<Run> = {}) =>
     session.runs.map((run) => (run.run === record.run ? { ...run, ...how, ended_at: record.at } : run))
   switch (record.type) {
@@ -301,6 +509,16 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
         wakes: [...session.wakes, record.wake],
         error: { code: "cancelled", message: record.reason }
       }
+    case "resumed": {
+      const told = record.prompt === undefined ? [] : [{ at: record.at, text: record.prompt }]
+      return { ...stopped(), status: "suspended", failures: 0, told: [...session.told, ...told], reset_at: version }
+    }
+    case "rolled_back":
+      return { ...stopped(), reset_at: version }
+    case "inherited":
+      return { owns_history: true }
+    case "closed":
+      return { closed: true }
     case "created":
     case "late":
       return {}

@@ -8,6 +8,7 @@ import * as Agent from "./Agent.ts"
 import { type Entry, Journal } from "./Journal.ts"
 import type { InvalidKey } from "./Key.ts"
 import { Slug } from "./Key.ts"
+import * as Recall from "./Recall.ts"
 import * as Role from "./Role.ts"
 import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
@@ -83,6 +84,8 @@ export interface CreateOptions {
   readonly limits?: Partial<Agent.Limits> | undefined
   readonly inputs?: { readonly [name: string]: SessionId.SessionId } | undefined
   readonly synthesis?: Schema.Json | undefined
+  /** The session whose history up to a version comes before its own. */
+  readonly forkedFrom?: Session.Session["forked_from"] | undefined
 }
 
 /**
@@ -142,6 +145,11 @@ export class Sessions extends Context.Service<
     readonly list: (filter?: Filter) => Effect.Effect<ReadonlyArray<Session.Session>, TransportError>
     /** Every record, oldest first, as written. */
     readonly history: (id: string) => Stream.Stream<Entry, SessionNotFound | TransportError>
+    /** What a session knows: its history without what was rolled back, with what it shares with its origin. */
+    readonly context: (
+      id: string,
+      query?: Recall.Query
+    ) => Effect.Effect<ReadonlyArray<Recall.Entry>, SessionNotFound | TransportError>
     /** Emits the id of a session, of the one that is given or of any, each time that its journal has grown. */
     readonly changes: (id?: string) => Stream.Stream<SessionId.SessionId, TransportError>
     /** Names the version that it makes. One of another run than the present one is kept in the history, as late. */
@@ -196,14 +204,16 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
     const read = Effect.fnUntraced(function* (id: SessionId.SessionId) {
       const session = yield* shelf.get(id).refresh
       shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
-      return session === undefined ? yield* new SessionNotFound({ session_id: id }) : session
+      return session === undefined || session.closed === true ? yield* new SessionNotFound({ session_id: id }) : session
     })
 
     const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
       const id = yield* known(input)
       const log = replica(id, patient)
       const existing = (session: Session.Session | undefined) =>
-        session === undefined ? Effect.fail(new SessionNotFound({ session_id: id })) : Effect.succeed(session)
+        session === undefined || session.closed === true
+          ? Effect.fail(new SessionNotFound({ session_id: id }))
+          : Effect.succeed(session)
       const refresh = Effect.flatMap(log.refresh, existing)
       yield* refresh
       const opened: Open = {
@@ -246,7 +256,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
           if (!isSessionId(id)) return Effect.succeedNone
           const seen = shelf.get(id)
           const session = seen.version() === version ? seen.current() : undefined
-          if (session !== undefined) return Effect.succeedSome(session)
+          if (session !== undefined) return Effect.succeed(Option.filter(Option.some(session), isThere))
           return Effect.asSome(read(id)).pipe(
             Effect.catchTag("SessionNotFound", () => Effect.succeedNone),
             Effect.catchTag("TransportError", (error) =>
@@ -276,6 +286,15 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       open,
       list,
       history: (id) => Stream.unwrap(Effect.map(existing(id), (id) => orDie(journal.read(keyOf(id))))),
+      context: Effect.fn("Sessions.context")(function* (input, query) {
+        const id = (yield* read(yield* known(input))).session_id
+        const history = yield* Effect.provideService(Recall.history(id), Journal, journal)
+        return Recall.select(
+          id,
+          Option.getOrElse(history, () => []),
+          query
+        )
+      }),
       changes: (id) =>
         Stream.map(journal.watch(keyOf(id ?? "")), (head) => idOf(head.key)).pipe(
           Stream.filter(isSessionId),
@@ -334,7 +353,7 @@ const weightOf = (session: Session.Session, sizes: WeakMap<object, number>) => {
   }
   const { checkpoints, metadata, prompt, result, runs, synthesis, wakes } = session
   const parts = [prompt, metadata, result, synthesis].reduce<number>((sum, part) => sum + sizeOf(part), 0)
-  return 1000 + 1000 * (checkpoints.length + wakes.length + runs.length) + parts
+  return 1000 + 300 * session.version + 1000 * (checkpoints.length + wakes.length + runs.length) + parts
 }
 
 /** The first record of a session, checked. */
@@ -362,7 +381,8 @@ const createdOf = Effect.fnUntraced(function* (options: CreateOptions) {
     inputs,
     ...(name === undefined ? {} : { name }),
     ...(parent === undefined ? {} : { parent_id: parent }),
-    ...(options.synthesis === undefined ? {} : { synthesis: options.synthesis })
+    ...(options.synthesis === undefined ? {} : { synthesis: options.synthesis }),
+    ...(options.forkedFrom === undefined ? {} : { forked_from: options.forkedFrom })
   }
   return yield* decodeCreated(created).pipe(
     Effect.mapError((error) => {
@@ -372,6 +392,8 @@ const createdOf = Effect.fnUntraced(function* (options: CreateOptions) {
   )
 })
 
+const isThere = ({ closed }: Session.Session) => closed !== true
+
 const matching = (filter: Filter) => (session: Session.Session) =>
   (filter.status === undefined || session.status === filter.status) &&
   (filter.role === undefined || session.role === filter.role.toUpperCase()) &&
@@ -380,6 +402,18 @@ const matching = (filter: Filter) => (session: Session.Session) =>
 
 const newestFirst = (a: Session.Session, b: Session.Session) =>
   a.created_at === b.created_at ? (a.session_id < b.session_id ? -1 : 1) : a.created_at < b.created_at ? 1 : -1
+
+/**
+ * Asks what a session knows, without resuming it: for agents that go on with another's work.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const recall = (
+  id: string,
+  query?: Recall.Query
+): Effect.Effect<ReadonlyArray<Recall.Entry>, SessionNotFound | TransportError, Sessions> =>
+  Sessions.use((sessions) => sessions.context(id, query))
 
 /**
  * Makes a wake of a session's run, with its id chosen.

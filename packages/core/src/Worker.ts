@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Random, Schema, Stream } from "effect"
+import { Duration, Effect, Option, Random, Schema, Stream } from "effect"
 import type * as Agent from "./Agent.ts"
 import { AgentRunner, type Assignment, type Event, RunFailed } from "./AgentRunner.ts"
 import * as Outbox from "./Outbox.ts"
 import { type Delivery, Queue, Rejected } from "./Queue.ts"
+import * as Recall from "./Recall.ts"
 import * as Session from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
 import { type Open, Sessions } from "./Sessions.ts"
@@ -132,6 +133,8 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
   const { run, session_id } = begun
   const fenced = new Fenced({ session_id, run })
   const isOurs = (current: Session.Session) => current.run === run && current.status === "running"
+  const isTaken = (current: Session.Session) =>
+    current.run > run || current.status === "cancelled" || current.reset_at > begun.version
 
   /** Appends while the run is still ours, and answers what it has appended. */
   const commit = Effect.fnUntraced(function* <R extends Session.Record, E>(
@@ -192,7 +195,7 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
 
   const attempt = Effect.gen(function* () {
     let result: Agent.Result | undefined
-    const assignment = { session: begun, attempt: begun.failures + 1, inputs: yield* patiently(inputsOf(begun)) }
+    const assignment = yield* patiently(assignmentOf(begun))
     yield* Stream.runForEach(eventsOf(runner, assignment), (event) => {
       if (event.type !== "result") return record(event)
       result = event.result
@@ -219,7 +222,7 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
 
   const check = session.refresh.pipe(
     Effect.catchTag("SessionNotFound", () => fenced),
-    Effect.flatMap((current) => (current.run > run || current.status === "cancelled" ? fenced : Effect.void))
+    Effect.flatMap((current) => (isTaken(current) ? fenced : Effect.void))
   )
   const takenOver = attending(sessions.changes(session_id), check)
   const fence = Effect.raceFirst(takenOver, Effect.andThen(delivery.lost, fenced))
@@ -242,6 +245,40 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
 /** What a runner tells, with every way of breaking off as a failure that can be recorded. */
 const eventsOf = (runner: AgentRunner["Service"], assignment: Assignment) =>
   Stream.suspend(() => runner.execute(assignment)).pipe(Stream.catchCause((cause) => Stream.fail(failureOf(cause))))
+
+/**
+ * What a runner is given for a session: what it needs, and what it shares with the session that it was forked from.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const assignmentOf = Effect.fnUntraced(function* (session: Session.Session) {
+  const inputs = yield* inputsOf(session)
+  const shared = session.forked_from === undefined ? [] : yield* sharedOf(session)
+  const checkpoints = shared.flatMap(({ record, version }) => {
+    if (record.type !== "checkpoint") return []
+    const { at, details, milestone, phase } = record
+    return [{ version, phase, milestone, details, at }]
+  })
+  const told = shared.flatMap(({ record }) =>
+    record.type === "resumed" && record.prompt !== undefined ? [{ at: record.at, text: record.prompt }] : []
+  )
+  const assignment: Assignment = {
+    session: {
+      ...session,
+      checkpoints: [...checkpoints, ...session.checkpoints],
+      told: [...told, ...session.told]
+    },
+    attempt: session.failures + 1,
+    inputs
+  }
+  return assignment
+})
+
+const sharedOf = ({ session_id }: Session.Session) =>
+  Effect.map(Recall.history(session_id), (known) =>
+    Option.getOrElse(known, (): ReadonlyArray<Recall.Known> => []).filter((one) => one.session_id !== session_id)
+  )
 
 /** What the agent gets of the sessions that it needs. */
 const inputsOf = Effect.fnUntraced(

@@ -28,7 +28,15 @@ const session = (command: Agent.Runner & { readonly type: "command" }): Session.
   runs: [],
   turns: 0,
   checkpoints: [],
-  wakes: []
+  wakes: [],
+  told: [],
+  reset_at: 0,
+  past: {
+    version: 2,
+    state: { status: "running", turns: 0, failures: 0, told: [] },
+    previous: undefined,
+    before: undefined
+  }
 })
 
 const execute = (command: readonly [string, ...Array<string>], cwd?: string) =>

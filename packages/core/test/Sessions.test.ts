@@ -57,7 +57,10 @@ describe("Sessions", () => {
           runs: [],
           turns: 0,
           checkpoints: [],
-          wakes: []
+          wakes: [],
+          told: [],
+          reset_at: 0,
+          past: session.past
         })
         assert.strictEqual(session.role, "IMPLEMENTER")
         assert.deepStrictEqual(yield* sessions.get("impl-001"), session)

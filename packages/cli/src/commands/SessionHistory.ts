@@ -8,7 +8,7 @@ import { Effect, Predicate, Stream } from "effect"
 import { Command } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
 import * as Documents from "../Documents.ts"
-import { Output } from "../Output.ts"
+import { type Look, Output } from "../Output.ts"
 import * as Table from "../Table.ts"
 import * as Transport from "../Transport.ts"
 
@@ -26,13 +26,7 @@ export const sessionHistory = Command.make(
       Sessions.Sessions.use((sessions) => Stream.runCollect(sessions.history(id)))
     )
     const records = entries.map(Documents.record)
-    yield* output.print(records, (look) =>
-      Table.rows(
-        look,
-        ["VERSION", "AT", "KIND", "WHAT"],
-        records.map(({ at, kind, version, ...fields }) => [String(version), at, String(kind), essence(fields)])
-      )
-    )
+    yield* output.print(records, (look) => table(look, records))
   })
 ).pipe(
   Command.withDescription("List every record of a session's journal, the oldest first"),
@@ -41,6 +35,22 @@ export const sessionHistory = Command.make(
     { command: "sartor session history impl-001 --json | jq '.[] | select(.kind == \"checkpoint\")'" }
   ])
 )
+
+/**
+ * Records as people read them.
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const table = (
+  look: Look,
+  records: ReadonlyArray<{ readonly version: number; readonly at: string; readonly [key: string]: unknown }>
+): string =>
+  Table.rows(
+    look,
+    ["VERSION", "AT", "KIND", "WHAT"],
+    records.map(({ at, kind, version, ...fields }) => [String(version), at, String(kind), essence(fields)])
+  )
 
 /** The fields of a record that differ from one to the next. */
 const essence = ({ wake, worker, ...fields }: { readonly [key: string]: unknown }) => {

@@ -20,15 +20,20 @@ export const count = ({ committed, inbox, missing, queued }: Sources): Audit => 
   const twice = committed.flatMap(({ wake_id }) => (seen.size === seen.add(wake_id).size ? [wake_id] : []))
   const acknowledged = [...inbox.acknowledged]
   const dead = [...HashMap.keys(inbox.dead)]
-  const unknown = [...new Set([...acknowledged, ...dead, ...queued])].filter((id) => !ids.has(id))
+  const unknown = [...new Set([...acknowledged, ...dead, ...queued])].filter(
+    (id) => !ids.has(id) && !Inbox.isDeleting(inbox, id)
+  )
   const pending = [...ids].filter((id) => !Inbox.isSettled(inbox, id)).length
   const repeated = [...new Set([...twice, ...inbox.repeated])]
-  const adds = ids.size === acknowledged.length + pending + dead.length
+  // Of sessions that are deleted, or about to be, the inbox says what they had committed.
+  const { deleted } = inbox
+  const vouched = [...acknowledged, ...dead].filter((id) => !ids.has(id) && Inbox.isDeleting(inbox, id)).length
+  const adds = ids.size + vouched === acknowledged.length + pending + dead.length
   return {
-    committed: ids.size,
-    acknowledged: acknowledged.length,
+    committed: ids.size + vouched + deleted.acknowledged + deleted.dead,
+    acknowledged: acknowledged.length + deleted.acknowledged,
     pending,
-    dead: dead.length,
+    dead: dead.length + deleted.dead,
     balanced: adds && missing.length + unknown.length + repeated.length === 0,
     missing,
     unknown,

@@ -58,6 +58,14 @@ export const recordOf = (type: Session.Record["type"], run: number, key: string)
       return { type, ...common, status: "complete", wake: wake("complete", run, key), result: { summary: text } }
     case "cancelled":
       return { type, ...common, reason: text, wake: wake("failed", run, key) }
+    case "resumed":
+      return { type, ...common, prompt: text }
+    case "rolled_back":
+      return { type, ...common, to: 1 }
+    case "inherited":
+      return { type, ...common, records: [] }
+    case "closed":
+      return { type, ...common }
     case "late":
       return { type, ...common, record: { ["__proto__"]: 1, text } }
   }
