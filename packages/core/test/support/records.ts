@@ -63,7 +63,7 @@ export const recordOf = (type: Session.Record["type"], run: number, key: string)
     case "rolled_back":
       return { type, ...common, to: 1 }
     case "inherited":
-      return { type, ...common, records: [] }
+      return { type, ...common, entries: [] }
     case "closed":
       return { type, ...common }
     case "late":
