@@ -158,7 +158,7 @@ describe("Session", () => {
         const expected = fold(records, first)
         assert.deepStrictEqual(yield* sessions.get(id), expected)
         assert.deepStrictEqual(yield* (opened ?? (yield* sessions.open(id))).refresh, expected)
-        assert.deepStrictEqual(yield* sessions.list(), [expected])
+        assert.deepStrictEqual(yield* sessions.list(), expected === undefined ? [] : [expected])
       }
     }).pipe(Effect.provide(Layer.provideMerge(Sessions.layer, Journal.layerMemory)))
   )
