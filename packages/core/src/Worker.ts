@@ -190,9 +190,15 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     yield* Outbox.relay(begun.orchestrator, wake)
   })
 
+  const check = session.refresh.pipe(
+    Effect.catchTag("SessionNotFound", () => fenced),
+    Effect.flatMap((current) => (current.run > run || current.status === "cancelled" ? fenced : Effect.void))
+  )
   const attempt = Effect.gen(function* () {
     let result: Agent.Result | undefined
     const assignment = { session: begun, attempt: begun.failures + 1, inputs: yield* patiently(inputsOf(begun)) }
+    // Reading may have taken long enough for another worker to take over.
+    yield* check
     yield* Stream.runForEach(eventsOf(runner, assignment), (event) => {
       if (event.type !== "result") return record(event)
       result = event.result
@@ -217,10 +223,6 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     return yield* new TryAgain()
   })
 
-  const check = session.refresh.pipe(
-    Effect.catchTag("SessionNotFound", () => fenced),
-    Effect.flatMap((current) => (current.run > run || current.status === "cancelled" ? fenced : Effect.void))
-  )
   const takenOver = attending(sessions.changes(session_id), check)
   const fence = Effect.raceFirst(takenOver, Effect.andThen(delivery.lost, fenced))
 
