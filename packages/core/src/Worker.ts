@@ -193,9 +193,15 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     yield* Outbox.relay(begun.orchestrator, wake)
   })
 
+  const check = session.refresh.pipe(
+    Effect.catchTag("SessionNotFound", () => fenced),
+    Effect.flatMap((current) => (isTaken(current) ? fenced : Effect.void))
+  )
   const attempt = Effect.gen(function* () {
     let result: Agent.Result | undefined
     const assignment = yield* patiently(assignmentOf(begun))
+    // Reading may have taken long enough for another worker to take over.
+    yield* check
     yield* Stream.runForEach(eventsOf(runner, assignment), (event) => {
       if (event.type !== "result") return record(event)
       result = event.result
@@ -220,10 +226,6 @@ const execute = Effect.fnUntraced(function* (options: Options, delivery: Deliver
     return yield* new TryAgain()
   })
 
-  const check = session.refresh.pipe(
-    Effect.catchTag("SessionNotFound", () => fenced),
-    Effect.flatMap((current) => (isTaken(current) ? fenced : Effect.void))
-  )
   const takenOver = attending(sessions.changes(session_id), check)
   const fence = Effect.raceFirst(takenOver, Effect.andThen(delivery.lost, fenced))
 

@@ -205,6 +205,8 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     }
     const handle = yield* orchestrator.adopt(id).pipe(
       Effect.catchTag("SessionNotFound", () => orchestrator.spawn(task)),
+      // Somebody who owned this run before may still come in between.
+      Effect.retry({ while: (error) => error._tag === "SessionExists", times: 3 }),
       patiently,
       Effect.retry({ schedule: whenThereIsRoom, while: (error) => error._tag === "AtCapacity" })
     )

@@ -171,39 +171,44 @@ describe("a workflow that two processes run at once", () => {
     })
   )
 
-  it.effect(
-    "because one was silent for too long is finished by the other, and nothing that counts is written by the first",
-    () =>
-      Effect.gen(function* () {
-        const { calls, essence } = yield* undisturbed
-        for (let n = 20; n <= calls - 20; n += 23) {
-          for (let m = 20; m <= calls; m += 41) {
-            const store = yield* Processes.makeStore
-            const trace = Rehearsal.makeTrace()
-            let silent = true
-            const first = yield* Processes.start(store, (_, __, count) =>
-              count === n ? { reach: true } : count > n && silent ? { stall: true } : undefined
-            )
-            const second = yield* Processes.start(store, Processes.reachAt(m))
-            const options = { runId: "audit-1" }
-            const other = Effect.andThen(first.reached, Rehearsal.running(store, trace, second, options))
-            const goOn = Effect.gen(function* () {
-              yield* Effect.timeoutOption(second.reached, "10 minutes")
-              silent = false
-              yield* first.resume
-            })
-            const [once, then] = yield* pass(
-              Effect.all([Rehearsal.running(store, trace, first, options), other, goOn], { concurrency: "unbounded" })
-            )
-            if (once === undefined || then === undefined) return yield* Effect.die(new Error("One was killed"))
-            const what = `silent from call ${n} on, until call ${m} of the other`
-            assert.deepStrictEqual(Rehearsal.essence(then), essence, what)
-            assert.deepStrictEqual(Rehearsal.essence(once), essence, what)
-            yield* Rehearsal.assertSound(store, trace)
+  for (const [what, isHeld] of [
+    ["all that it does", () => true],
+    ["its lease", (call: Processes.Call) => call.startsWith("queue")]
+  ] as const) {
+    it.effect(
+      `because one was held up for too long in ${what} is finished by the other, and the first writes nothing that counts`,
+      () =>
+        Effect.gen(function* () {
+          const { calls, essence } = yield* undisturbed
+          for (let n = 20; n <= calls - 20; n += 29) {
+            for (let m = 20; m <= calls; m += 43) {
+              const store = yield* Processes.makeStore
+              const trace = Rehearsal.makeTrace()
+              let held = true
+              const first = yield* Processes.start(store, (call, _, count) =>
+                count === n ? { reach: true } : count > n && held && isHeld(call) ? { stall: true } : undefined
+              )
+              const second = yield* Processes.start(store, Processes.reachAt(m))
+              const options = { runId: "audit-1" }
+              const other = Effect.andThen(first.reached, Rehearsal.running(store, trace, second, options))
+              const goOn = Effect.gen(function* () {
+                yield* Effect.timeoutOption(second.reached, "10 minutes")
+                held = false
+                yield* first.resume
+              })
+              const [once, then] = yield* pass(
+                Effect.all([Rehearsal.running(store, trace, first, options), other, goOn], { concurrency: "unbounded" })
+              )
+              if (once === undefined || then === undefined) return yield* Effect.die(new Error("One was killed"))
+              const when = `held up from call ${n} on, until call ${m} of the other`
+              assert.deepStrictEqual(Rehearsal.essence(then), essence, when)
+              assert.deepStrictEqual(Rehearsal.essence(once), essence, when)
+              yield* Rehearsal.assertSound(store, trace)
+            }
           }
-        }
-      })
-  )
+        })
+    )
+  }
 })
 
 /** A transport that goes away at the n-th call, for a while. */

@@ -146,9 +146,10 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
       // What another process writes is folded here, as a watcher would.
       changed: (revision) =>
         Effect.suspend(() =>
-          shared.lines.length === revision
-            ? Effect.andThen(shared.signal.changed(shared.signal.revision()), catchUp)
-            : catchUp
+          shared.lines.length === revision ? shared.signal.changed(shared.signal.revision()) : Effect.void
+        ).pipe(
+          Effect.andThen(refresh),
+          Effect.catch(() => Effect.sleep("1 second"))
         )
     }
   }
