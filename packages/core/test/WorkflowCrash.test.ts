@@ -136,7 +136,8 @@ describe("a workflow that is stopped", () => {
             )
           )
           const document = yield* Rehearsal.live(store, trace, process, { runId: "audit-1" })
-          yield* Fiber.join(cancelled)
+          // A run may take a few calls less than the undisturbed one did: then nobody cancelled it.
+          yield* process.calls() >= n ? Fiber.join(cancelled) : Fiber.interrupt(cancelled)
           if (document === undefined) return yield* Effect.die(new Error("It was killed"))
           statuses.add(document.status)
           assert.include(["complete", "cancelled"], document.status)
