@@ -141,8 +141,8 @@ export interface Run {
   readonly run: number
   readonly started_at: string
   readonly ended_at?: string
-  /** It was given up at its end, to be taken up again by a worker. */
-  readonly suspended?: true
+  /** It failed and was tried again by the next run: between the two, somebody was at work. */
+  readonly retried?: true
   readonly worker: typeof Worker.Type
 }
 
@@ -488,9 +488,9 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
     case "draft":
       return { draft: record.wake }
     case "attempt_failed":
-      return { status: "suspended", runs: end(), failures: session.failures + 1, error: record.error }
+      return { status: "suspended", runs: end({ retried: true }), failures: session.failures + 1, error: record.error }
     case "suspended":
-      return { status: "suspended", runs: end({ suspended: true }) }
+      return { status: "suspended", runs: end() }
     case "ended": {
       const { error, result, usage } = record
       return {
@@ -535,13 +535,13 @@ export const terminalWake = (session: Session): Wake | undefined =>
   session.wakes.findLast((wake) => isTerminal(wake.status) && wake.run === session.run)
 
 /**
- * When the work began that led to where a session is: the first of its runs between which nobody killed or suspended it.
- * Attempts that failed count as work, the time in which nobody worked does not.
+ * When the work began that led to where a session is: with its last run, or the first of the attempts that led to it. The
+ * time in which nobody worked does not count.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const workedSince = ({ runs }: Session): string | undefined => {
-  const interrupted = runs.slice(0, -1).findLastIndex((run) => run.ended_at === undefined || run.suspended === true)
+  const interrupted = runs.slice(0, -1).findLastIndex((run) => run.retried !== true)
   return runs[interrupted + 1]?.started_at
 }

@@ -91,7 +91,7 @@ describe("Session", () => {
     assert.strictEqual(blocked?.failures, 0)
   })
 
-  it("has been worked on since it was last suspended or killed, failed attempts counted", () => {
+  it("has been worked on since it was last taken up, failed attempts counted, waiting for a human not", () => {
     const at = (second: number, record: Session.Record): Session.Record => ({
       ...record,
       at: `2026-01-01T00:00:0${second}.000Z`
