@@ -66,7 +66,7 @@ export const Claim = open({
  * @category models
  * @since 0.1.0
  */
-export type Claim = typeof Claim.Type
+export interface Claim extends Schema.Schema.Type<typeof Claim> {}
 
 /**
  * A file that an agent made or changed: its path, with the content or its digest where it was given.
@@ -117,7 +117,7 @@ export const Result = open({
  * @category models
  * @since 0.1.0
  */
-export type Result = typeof Result.Type
+export interface Result extends Schema.Schema.Type<typeof Result> {}
 
 /**
  * Tokens and money that a run used.

@@ -86,7 +86,7 @@ export const Wake = Schema.StructWithRest(fields, [Schema.Record(Schema.String, 
  * @category models
  * @since 0.1.0
  */
-export type Wake = typeof Wake.Type
+export interface Wake extends Schema.Schema.Type<typeof Wake> {}
 
 /**
  * What a sender may add to a wake.
@@ -94,9 +94,9 @@ export type Wake = typeof Wake.Type
  * @category models
  * @since 0.1.0
  */
-export type Details = Partial<
+export interface Details extends Partial<
   Pick<typeof fields.Type, "deliverables" | "summary" | "next_role" | "priority" | "confidence" | "usage" | "error">
->
+> {}
 
 /**
  * The largest wake in bytes of JSON.
