@@ -321,8 +321,9 @@ export const apply = (
     return whole.damaged_after === undefined ? Result.fail(problem) : Result.succeed(salvage(whole, record, version))
   }
   const target = record.type === "rolled_back" ? at(whole, record.to) : undefined
+  const dropped = omitted(whole, record)
   const next: Session = {
-    ...Struct.omit(whole, omitted(whole, record)),
+    ...(dropped.length === 0 ? whole : Struct.omit(whole, dropped)),
     version,
     updated_at: record.at,
     ...change(whole, record, version),

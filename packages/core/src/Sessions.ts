@@ -201,11 +201,13 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
     const sizes = new WeakMap<object, number>()
     const warned = new Map<string, number>()
 
-    const read = Effect.fnUntraced(function* (id: SessionId.SessionId) {
-      const session = yield* shelf.get(id).refresh
+    const read = Effect.fnUntraced(function* (id: SessionId.SessionId, log: ReturnType<typeof replica>) {
+      const session = yield* log.refresh
       shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
       return session === undefined || session.closed === true ? yield* new SessionNotFound({ session_id: id }) : session
     })
+
+    const get = (input: string) => Effect.flatMap(known(input), (id) => read(id, shelf.get(id)))
 
     const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
       const id = yield* known(input)
@@ -254,10 +256,10 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
         ({ key, version }) => {
           const id = idOf(key)
           if (!isSessionId(id)) return Effect.succeedNone
-          const seen = shelf.get(id)
-          const session = seen.version() === version ? seen.current() : undefined
+          const log = shelf.pass(id)
+          const session = log.version() === version ? log.current() : undefined
           if (session !== undefined) return Effect.succeed(Option.filter(Option.some(session), isThere))
-          return Effect.asSome(read(id)).pipe(
+          return Effect.asSome(read(id, log)).pipe(
             Effect.catchTag("SessionNotFound", () => Effect.succeedNone),
             Effect.catchTag("TransportError", (error) =>
               isTransient(error) ? Effect.fail(error) : Effect.as(warn(id, version, error), Option.none())
@@ -282,12 +284,12 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
           ? Effect.retry(createOnce(options), { times: 100, while: (error) => error._tag === "SessionExists" })
           : createOnce(options)
       ),
-      get: (id) => Effect.flatMap(known(id), read),
+      get,
       open,
       list,
       history: (id) => Stream.unwrap(Effect.map(existing(id), (id) => orDie(journal.read(keyOf(id))))),
       context: Effect.fn("Sessions.context")(function* (input, query) {
-        const id = (yield* read(yield* known(input))).session_id
+        const id = (yield* get(input)).session_id
         const history = yield* Effect.provideService(Recall.history(id), Journal, journal)
         return Recall.select(
           id,
@@ -341,7 +343,7 @@ const keyOf = (id: string) => `session/${id}`
 const idOf = (key: string) => key.slice("session/".length)
 
 /** How many characters of sessions are kept in memory, so that reading them again costs only what is new. */
-const shelfLimit = 64 * 1024 * 1024
+const shelfLimit = 96 * 1024 * 1024
 
 /** About how many characters a session takes. Its large parts are measured once. */
 const weightOf = (session: Session.Session, sizes: WeakMap<object, number>) => {

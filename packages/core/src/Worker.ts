@@ -74,13 +74,16 @@ export const dispatch = Effect.fn("Worker.dispatch")(function* (session: Session
 export const queueOf = (orchestrator: string): string => `dispatch/${orchestrator}`
 
 /**
- * Whether a session still has to be run by a worker.
+ * Whether a session still has to be run by a worker. It has not while somebody outside is at it.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const isDue = ({ runner, status }: Session.Session): boolean =>
-  !Session.isEnded(status) && status !== "blocked" && runner.type !== "external"
+export const isDue = ({ runner, runs, status }: Session.Session): boolean =>
+  !Session.isEnded(status) &&
+  status !== "blocked" &&
+  runner.type !== "external" &&
+  !(status === "running" && runs.at(-1)?.worker.kind === "external")
 
 /**
  * Takes one run and executes it to its end. Interrupting it suspends the session, ready to be resumed. It outlasts a

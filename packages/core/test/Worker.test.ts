@@ -579,6 +579,33 @@ describe("Worker", () => {
     })
   )
 
+  it.effect("goes on with a run while the transport is away for a while, and commits each thing once", () =>
+    Effect.gen(function* () {
+      const store = yield* Processes.makeStore
+      let away = false
+      const process = yield* Processes.start(store, () => (away ? { fail: "after" } : undefined))
+      yield* Effect.gen(function* () {
+        yield* create()
+        const agent = (task: FunctionRunner.Task) =>
+          Effect.gen(function* () {
+            away = true
+            yield* Effect.forkChild(
+              Effect.delay(
+                Effect.sync(() => (away = false)),
+                "20 seconds"
+              )
+            )
+            yield* task.emit({ type: "turn", text: "one" })
+            yield* task.emit({ type: "finding", summary: "two" })
+            yield* Effect.sleep("30 seconds")
+            return "done"
+          })
+        yield* work(agent)
+        assert.deepStrictEqual(yield* history(), ["created 0", "started 1", "turn 1", "finding 1", "ended 1"])
+      }).pipe(Effect.provide(process.layer), Effect.provide(services))
+    })
+  )
+
   it.effect("leaves a wake that it cannot offer to be offered later", () =>
     Effect.gen(function* () {
       const store = yield* Processes.makeStore
@@ -601,13 +628,29 @@ describe("Worker", () => {
     })
   )
 
+  it.effect("leaves alone what somebody outside is at, until that has ended", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* Outbox.send({ sessionId: "impl-001", status: "finding", summary: "I am at it" })
+      yield* work(() => Effect.die("it must not run"))
+      const running = yield* get()
+      assert.deepStrictEqual([running.status, running.run, Worker.isDue(running)], ["running", 1, false])
+      yield* assertSettled
+      yield* Outbox.send({ sessionId: "impl-001", status: "complete", summary: "done" })
+      assert.deepStrictEqual((yield* get()).result, { summary: "done", files: [] })
+    }).pipe(Effect.provide(services))
+  )
+
   it("knows which sessions are due", () => {
-    const of = (status: Session.Status, type: "function" | "external") => {
+    const of = (status: Session.Status, type: "function" | "external", kind: "local" | "external") => {
       const runner = type === "function" ? { type, name: "work" } : { type }
-      return Worker.isDue({ status, runner } as Session.Session)
+      const runs = [{ run: 1, started_at: "", worker: { kind } }]
+      return Worker.isDue({ status, runner, runs } as unknown as Session.Session)
     }
-    const due = Session.Status.literals.filter((status) => of(status, "function"))
-    assert.deepStrictEqual(due, ["created", "running", "suspended"])
-    assert.isEmpty(Session.Status.literals.filter((status) => of(status, "external")))
+    const due = (type: "function" | "external", kind: "local" | "external") =>
+      Session.Status.literals.filter((status) => of(status, type, kind))
+    assert.deepStrictEqual(due("function", "local"), ["created", "running", "suspended"])
+    assert.deepStrictEqual(due("function", "external"), ["created", "suspended"])
+    assert.isEmpty([...due("external", "local"), ...due("external", "external")])
   })
 })

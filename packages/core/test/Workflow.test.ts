@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FileSystem, Layer, Path } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Path, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import * as AgentRunner from "../src/AgentRunner.ts"
 import * as FunctionRunner from "../src/FunctionRunner.ts"
@@ -12,6 +12,7 @@ import * as WorkflowFile from "../src/WorkflowFile.ts"
 import type * as WorkflowRun from "../src/WorkflowRun.ts"
 import * as WorkflowRuns from "../src/WorkflowRuns.ts"
 import { send, services } from "./support/fleet.ts"
+import * as Processes from "./support/Processes.ts"
 import { pass } from "./support/time.ts"
 
 const file = `
@@ -198,6 +199,41 @@ describe("Workflow", () => {
         assert.strictEqual(ended.agents[1]?.result?.summary, "the human says yes")
         assert.strictEqual(ended.synthesis["report"]?.census.reported, 2)
         yield* assertQuiet
+      }).pipe(Effect.provide(fleet))
+    )
+
+    it.effect("in no way for an agent that works again by the time that its wake is handled", () =>
+      Effect.gen(function* () {
+        const store = yield* Processes.makeStore
+        let away = false
+        const process = yield* Processes.start(store, (call, key) =>
+          away && call === "append" && key.startsWith("workflow/") ? { fail: "before" } : undefined
+        )
+        yield* Effect.gen(function* () {
+          const agents = makeAgents((name) =>
+            name === "plan"
+              ? Effect.suspend(() => {
+                  away = true
+                  return fail("blocked")
+                })
+              : Effect.void
+          )
+          const workflow = yield* parse(file)
+          const fiber = yield* Effect.forkChild(
+            Effect.provide(Workflow.run({ workflow, folder: ".", runId: "audit-1" }), agents.layer)
+          )
+          yield* TestClock.adjust("10 seconds")
+          const [plan] = yield* (yield* Sessions.Sessions).list()
+          assert.strictEqual(plan?.status, "blocked")
+          yield* send(plan?.session_id ?? "", "finding", "I am at it")
+          yield* TestClock.adjust("3 minutes")
+          away = false
+          yield* TestClock.adjust("10 seconds")
+          assert.deepStrictEqual(yield* (yield* Wakes.Wakes).pending(), [])
+          assert.strictEqual(statuses(yield* WorkflowRuns.document("audit-1"))["plan"], "running")
+          yield* send(plan?.session_id ?? "", "complete", "here it is")
+          assert.strictEqual((yield* pass(Fiber.join(fiber))).status, "complete")
+        }).pipe(Effect.provide(process.layer))
       }).pipe(Effect.provide(fleet))
     )
 
@@ -415,6 +451,71 @@ agents:
         assert.deepStrictEqual(owned, ["Owned", "Owned"])
         assert.deepStrictEqual(agents.executed.length, 4)
         assert.strictEqual((yield* WorkflowRuns.list()).length, 1)
+      }).pipe(Effect.provide(fleet))
+    )
+
+    it.effect("is answered as it ended to one who waited for it", () =>
+      Effect.gen(function* () {
+        const agents = makeAgents(() => Effect.sleep("10 seconds"))
+        const running = Effect.provide(
+          Workflow.run({ workflow: yield* parse(file), folder: ".", runId: "audit-1" }),
+          agents.layer
+        )
+        const first = yield* Effect.forkChild(running)
+        let second: Fiber.Fiber<WorkflowRun.Document, unknown> | undefined
+        for (let steps = 0; first.pollUnsafe() === undefined; steps++) {
+          yield* TestClock.adjust("100 millis")
+          // Three times ten seconds of work: this one comes just before the end.
+          if (steps === 296) second = yield* Effect.forkChild(running)
+        }
+        if (second === undefined) assert.fail("It came too late")
+        assert.deepStrictEqual(yield* Fiber.join(second), yield* Fiber.join(first))
+        const log = yield* WorkflowRuns.open("audit-1")
+        assert.strictEqual((yield* log.refresh).generation, 1)
+      }).pipe(Effect.provide(fleet))
+    )
+
+    it.effect("is fenced by its journal: one who has lost it and does not know spawns nothing of its own", () =>
+      Effect.gen(function* () {
+        const store = yield* Processes.makeStore
+        let held = false
+        const first = yield* Processes.start(store, (call) =>
+          held && call.startsWith("queue") ? { stall: true } : undefined
+        )
+        const second = yield* Processes.start(store)
+        const prompts: Array<string> = []
+        const agents = makeAgents((_, task) =>
+          Effect.andThen(
+            Effect.sync(() => prompts.push(task.prompt)),
+            Effect.sleep("10 seconds")
+          )
+        )
+        const running = Effect.fnUntraced(function* (text: string, process: Processes.Process) {
+          return yield* Workflow.run({ workflow: yield* parse(text), folder: ".", runId: "audit-1" }).pipe(
+            Effect.provide(agents.layer),
+            Effect.provide(process.layer)
+          )
+        })
+        const stale = yield* Effect.forkChild(running(file, first))
+        yield* TestClock.adjust("1 second")
+        held = true
+        yield* TestClock.adjust("1 minute")
+        const edited = file.replaceAll("prompt: Look", "prompt: Look closer")
+        const again = Effect.retry(running(edited, second), {
+          while: (error) => error._tag === "Owned",
+          schedule: Schedule.spaced("1 second")
+        })
+        const document = yield* pass(again)
+        assert.strictEqual(document.status, "complete")
+        held = false
+        yield* first.resume
+        assert.deepStrictEqual(yield* pass(Fiber.join(stale)), document)
+        assert.notInclude(prompts, "Look")
+        const names = (yield* Effect.provide(
+          Sessions.Sessions.use((sessions) => sessions.list()),
+          second.layer
+        )).map(({ name }) => name)
+        assert.sameMembers(names, ["plan", "security", "speed", "report"])
       }).pipe(Effect.provide(fleet))
     )
 

@@ -4,6 +4,8 @@
  */
 export interface Shelf<A> {
   readonly get: (key: string) => A
+  /** For one who goes through all: it displaces nothing, so that of more than there is room for most are found again. */
+  readonly pass: (key: string) => A
   /** Says how much a value weighs now. */
   readonly weigh: (key: string, weight: number) => void
 }
@@ -11,13 +13,15 @@ export interface Shelf<A> {
 export const make = <A>(limit: number, create: (key: string) => A): Shelf<A> => {
   const kept = new Map<string, { readonly value: A; weight: number }>()
   let total = 0
+  const get = (key: string) => {
+    const found = kept.get(key) ?? { value: create(key), weight: 0 }
+    kept.delete(key)
+    kept.set(key, found)
+    return found.value
+  }
   return {
-    get: (key) => {
-      const found = kept.get(key) ?? { value: create(key), weight: 0 }
-      kept.delete(key)
-      kept.set(key, found)
-      return found.value
-    },
+    get,
+    pass: (key) => kept.get(key)?.value ?? (total < limit * 0.9 ? get(key) : create(key)),
     weigh: (key, weight) => {
       const found = kept.get(key)
       if (found === undefined) return
