@@ -8,6 +8,8 @@ export default defineConfig({
     include: faults
       ? ["packages/*/test/**/*.faults.ts", "tests/**/*.faults.ts"]
       : ["packages/*/test/**/*.test.ts", "tests/**/*.test.ts", "examples/*/test/**/*.test.mjs"],
+    // One process less than there are processors is the default: much of the time is spent waiting for other processes.
+    maxWorkers: faults ? 2 : 3,
     testTimeout: faults ? 600_000 : 30_000,
     hookTimeout: 60_000
   }

@@ -1,5 +1,5 @@
 // Runs the site audit with the file transport: in parallel, then one agent at a time, and shows what came out. Killed at
-// any moment, it goes on where it was when it is started again.
+// any moment, it goes on where it was when it is started again. With --claude its agents are Claude, once, for money.
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
@@ -7,9 +7,11 @@ import { join, relative } from "node:path"
 import { bin, env, root, setup } from "./setup.mjs"
 
 const data = join(root, "data")
-const memory = join(data, "demo.json")
-const html = join(data, "site-audit.html")
-const workflow = join(root, "examples", "01-site-audit", "workflow.yaml")
+const isClaude = process.argv.includes("--claude")
+const name = isClaude ? "site-audit-claude" : "site-audit"
+const memory = join(data, isClaude ? "demo-claude.json" : "demo.json")
+const html = join(data, `${name}.html`)
+const workflow = join(root, "examples", "01-site-audit", isClaude ? "claude.yaml" : "workflow.yaml")
 const say = (text) => process.stderr.write(`${text}\n`)
 
 /** The run that was under way when an earlier demo was killed, or a new one. */
@@ -17,7 +19,7 @@ const chooseRun = () => {
   try {
     return JSON.parse(readFileSync(memory, "utf8")).run
   } catch {
-    const run = `site-audit-demo-${randomBytes(4).toString("hex")}`
+    const run = `${name}-demo-${randomBytes(4).toString("hex")}`
     mkdirSync(data, { recursive: true })
     writeFileSync(`${memory}.tmp`, JSON.stringify({ run }))
     renameSync(`${memory}.tmp`, memory)
@@ -48,6 +50,10 @@ setInterval(() => {
 }, 500).unref()
 
 const main = async () => {
+  if (isClaude && !process.env.ANTHROPIC_API_KEY) {
+    say("The demo by Claude needs a key of the Claude API: set ANTHROPIC_API_KEY")
+    return 2
+  }
   setup()
   const run = chooseRun()
   const sequential = `${run}-sequential`
@@ -56,14 +62,17 @@ const main = async () => {
 
   say("\nThe audit in parallel: a planner, three auditors at once, a report.\n")
   const code = await execute(run)
-  if (code > 128) return code
-  say("\nThe same audit one agent at a time, to compare with.\n")
-  const baseline = await execute(sequential, "--sequential")
-  if (baseline > 128) return baseline
+  if (code > 128 || code === 2) return code
+  if (!isClaude) {
+    say("\nThe same audit one agent at a time, to compare with.\n")
+    const baseline = await execute(sequential, "--sequential")
+    if (baseline > 128) return baseline
+  }
   say("")
-  const reported = await sartor(["report", run, "--baseline", sequential])
+  const compared = isClaude ? [] : ["--baseline", sequential]
+  const reported = await sartor(["report", run, ...compared])
   if (reported !== 0) return reported
-  const written = await sartor(["report", run, "--baseline", sequential, "--html", html], "ignore")
+  const written = await sartor(["report", run, ...compared, "--html", html], "ignore")
   if (written !== 0) return written
   rmSync(memory, { force: true })
   const audit = await sartor(["wake", "audit"])

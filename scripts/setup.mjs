@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url"
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const bin = (name) => join(root, "node_modules", ".bin", name)
-/** The environment of everything that runs on the workspace's own Node. */
-export const env = { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH}` }
+/** The environment of everything that runs on the workspace's own Node; a server may lie where only root looks. */
+export const env = { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH}:/usr/sbin` }
 
 const stamps = join(root, "node_modules", ".sartor")
 
@@ -67,7 +67,7 @@ export const setup = () => {
       "--frozen-lockfile"
     ])
   )
-  const sources = ["core", "transport-file", "cli"].flatMap((name) =>
+  const sources = ["core", "transport-file", "transport-nats", "cli"].flatMap((name) =>
     walk(join(root, "packages", name, "src"), () => true)
   )
   once(
@@ -76,6 +76,18 @@ export const setup = () => {
     [join(root, "packages", "cli", "dist", "bin.mjs")],
     () => run("Building the sartor command", bin("rolldown"), ["-c"], { cwd: join(root, "packages", "cli") })
   )
+}
+
+/** The tests start a nats-server of their own: the one of SARTOR_NATS_SERVER, or Debian's, which is installed if that is possible. */
+export const natsServer = () => {
+  const binary = process.env.SARTOR_NATS_SERVER ?? "nats-server"
+  if (spawnSync(binary, ["--version"], { env }).status === 0) return
+  const install = ["install", "--yes", "--no-install-recommends", "nats-server"]
+  const isInstalled =
+    process.env.SARTOR_NATS_SERVER === undefined && spawnSync("apt-get", install, { env }).status === 0
+  if (!isInstalled) {
+    process.stderr.write(`There is no ${binary}, and its tests will fail: run "apt-get install nats-server" as root\n`)
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) setup()

@@ -3,12 +3,13 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { bin, env, root, setup } from "./setup.mjs"
+import { bin, env, natsServer, root, setup } from "./setup.mjs"
 
 const [mode, ...filters] =
   process.argv[2] === "--faults" ? ["faults", ...process.argv.slice(3)] : ["test", ...process.argv.slice(2)]
 
 setup()
+natsServer()
 
 let passed = 0
 let failed = 0

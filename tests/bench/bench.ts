@@ -7,12 +7,17 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { backlog } from "./backlog.ts"
+import { calibration } from "./calibration.ts"
 import { endToEnd, idleDelivery, slowDevice } from "./endToEnd.ts"
 import { deviceFlushes } from "./flushes.ts"
+import { matching } from "./matching.ts"
 import { progress } from "./measure.ts"
+import { nats } from "./nats.ts"
+import { durableAgents, handoffs, noOpAgents } from "./orchestrator.ts"
 import type { Options, Row } from "./Row.ts"
 import { savedByParallel } from "./savedByParallel.ts"
 import { loneSend, pipelinedSends, producers } from "./sends.ts"
+import { synthesisTime } from "./synthesis.ts"
 import { commitTurn, history, many, resume, wakeSend } from "./sessions.ts"
 
 const all: { readonly [id: string]: (options: Options) => Promise<Row> } = {
@@ -25,10 +30,17 @@ const all: { readonly [id: string]: (options: Options) => Promise<Row> } = {
   W7: producers,
   W8: backlog,
   W9: wakeSend,
+  N1: nats,
   S1: commitTurn,
   S2: resume,
   S3: history,
   S4: many,
+  Y1: synthesisTime,
+  Y2: calibration,
+  Y3: matching,
+  E1: noOpAgents,
+  E2: durableAgents,
+  H1: handoffs,
   P1: savedByParallel
 }
 

@@ -2,7 +2,7 @@
 import type { Command, Reply } from "./children.ts"
 import type { Driver, Name } from "./driver.ts"
 import { micros } from "./measure.ts"
-import { make, makeCount } from "./message.ts"
+import { makeCount, makeSender } from "./message.ts"
 
 const [name = "", directory = ""] = process.argv.slice(2)
 
@@ -11,19 +11,35 @@ const open: { readonly [name in Name]: () => Promise<Driver> } = {
   rawfile: async () => (await import("./rawDriver.ts")).log(directory, false),
   rawfair: async () => (await import("./rawDriver.ts")).log(directory, true),
   sqlite: async () => (await import("./sqliteDriver.ts")).make(directory),
-  sartor: async () => (await import("./sartorDriver.ts")).make(directory)
+  sartor: async () => {
+    const [{ FileTransport }, { make }] = await Promise.all([
+      import("@sartor/transport-file"),
+      import("./sartorDriver.ts")
+    ])
+    return make(FileTransport.layer({ directory }))
+  },
+  // For these two the directory is the address of a server.
+  rawnats: async () => (await import("./natsDriver.ts")).make(directory),
+  nats: async () => {
+    const [{ NatsTransport }, { make }] = await Promise.all([
+      import("@sartor/transport-nats"),
+      import("./sartorDriver.ts")
+    ])
+    return make(NatsTransport.layer({ url: directory }))
+  }
 }
 
 const driver = await open[name as Name]()
 const count = makeCount()
 let delivered: Array<number> = []
-let sent = 0
+const sender = makeSender(micros)
 let acknowledged = 0
 let awaited = { total: Number.POSITIVE_INFINITY, reached: () => {} }
 
 const messages = ({ count, producer }: { readonly count: number; readonly producer: number }) => ({
   count,
-  next: () => make(producer, sent++, micros())
+  next: () => sender.next(producer),
+  acknowledged: sender.acknowledged
 })
 
 const obey = async (command: Command): Promise<Reply> => {
@@ -53,6 +69,7 @@ const obey = async (command: Command): Promise<Reply> => {
         const late = new Promise<void>((resolve) => setTimeout(resolve, 60_000).unref())
         await Promise.race([reached, late])
       }
+      await driver.settled()
       const latencies = delivered
       delivered = []
       return { latencies, began, ended: micros(), wrong: count.wrong(command.total) }

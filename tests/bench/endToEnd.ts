@@ -6,9 +6,6 @@ import type { Name } from "./driver.ts"
 import { median, percentile, progress, ratio, round, rounded, temporary, times } from "./measure.ts"
 import { type Options, type Row, type Wrong, wrongs } from "./Row.ts"
 
-/** Fibres of our taker: enough that their claims and acknowledgements share flushes. */
-const fibres = 100
-
 const worst = (sent: ReadonlyArray<Sent>): Wrong => {
   const most = (field: keyof Wrong) => Math.max(...sent.map(({ wrong }) => wrong[field]))
   return { lost: most("lost"), duplicated: most("duplicated"), outOfOrder: most("outOfOrder") }
@@ -41,7 +38,7 @@ export const endToEnd = async (options: Options): Promise<Row> => {
       ["rawfile", 1],
       ["rawfair", 1],
       ["sqlite", 100],
-      ["sartor", fibres]
+      ["sartor", 1]
     ],
     options.rounds,
     (pair) => pair.send(count, { window: 100 })
@@ -150,7 +147,7 @@ export const slowDevice = async (options: Options): Promise<Row> => {
   const of = await interleaved(
     [
       ["rawfair", 1],
-      ["sartor", fibres]
+      ["sartor", 1]
     ],
     options.rounds,
     (pair) => pair.send(count, { window: 100 }),

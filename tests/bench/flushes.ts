@@ -81,7 +81,7 @@ export const deviceFlushes = async (options: Options): Promise<Row> => {
     }
   }
   await runtime.dispose()
-  const pair = await startPair("sartor", temporary(), 100)
+  const pair = await startPair("sartor", temporary(), 1)
   let wrong = { lost: 0, duplicated: 0, outOfOrder: 0 }
   const together = await least(options.rounds, async () => {
     const before = count()

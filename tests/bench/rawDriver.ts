@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import type { Driver } from "./driver.ts"
 import { micros } from "./measure.ts"
-import type { Message } from "./message.ts"
+import { type Message, numberOf } from "./message.ts"
 
 const open = (directory: string, name: string) =>
   openSync(join(directory, name), constants.O_RDWR | constants.O_APPEND | constants.O_CREAT)
@@ -12,28 +12,32 @@ const open = (directory: string, name: string) =>
 /** Appends and calls fdatasync, one message after the other, nothing else. */
 export const raw = (directory: string): Driver => {
   const file = open(directory, "raw.log")
-  const send = (message: Message) => {
-    writeSync(file, `${JSON.stringify(message)}\n`)
+  const send = (text: string) => {
+    writeSync(file, `${text}\n`)
     fdatasyncSync(file)
   }
   return {
-    lone: async ({ count, next }, gap) => {
+    lone: async ({ acknowledged, count, next }, gap) => {
       const latencies: Array<number> = []
       for (let index = 0; index < count; index++) {
         if (gap > 0) await new Promise((resolve) => setTimeout(resolve, gap))
-        const message = next()
-        const line = `${JSON.stringify(message)}\n`
+        const text = next()
         const began = micros()
-        writeSync(file, line)
-        fdatasyncSync(file)
+        send(text)
         latencies.push(micros() - began)
+        acknowledged(numberOf(text))
       }
       return latencies
     },
-    many: async ({ count, next }) => {
-      for (let index = 0; index < count; index++) send(next())
+    many: async ({ acknowledged, count, next }) => {
+      for (let index = 0; index < count; index++) {
+        const text = next()
+        send(text)
+        acknowledged(numberOf(text))
+      }
     },
     consume: () => {},
+    settled: async () => {},
     close: async () => closeSync(file)
   }
 }
@@ -44,32 +48,35 @@ export const log = (directory: string, fair: boolean): Driver => {
   const acks = open(directory, "acks.log")
   const toMessages = groupCommit(messages)
   const toAcks = groupCommit(acks)
-  const encode = (message: Message) => {
-    if (!fair) return `${message.producer} ${message.number} ${message.sent} ${filler}\n`
-    const text = JSON.stringify(message)
+  const encode = (given: string) => {
+    if (!fair) return `${given}\n`
+    const text = JSON.stringify(JSON.parse(given))
     return `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`
   }
   return {
-    lone: async ({ count, next }, gap) => {
+    lone: async ({ acknowledged, count, next }, gap) => {
       const latencies: Array<number> = []
       for (let index = 0; index < count; index++) {
         if (gap > 0) await new Promise((resolve) => setTimeout(resolve, gap))
-        const message = next()
+        const text = next()
         const began = micros()
-        await new Promise<void>((resolve) => toMessages(encode(message), resolve))
+        await new Promise<void>((resolve) => toMessages(encode(text), resolve))
         latencies.push(micros() - began)
+        acknowledged(numberOf(text))
       }
       return latencies
     },
-    many: ({ count, next }, window) =>
+    many: ({ acknowledged, count, next }, window) =>
       new Promise((resolve) => {
-        let [sent, acknowledged] = [0, 0]
+        let [sent, done] = [0, 0]
         const more = () => {
           if (sent >= count) return
           sent += 1
-          toMessages(encode(next()), () => {
-            acknowledged += 1
-            if (acknowledged === count) resolve()
+          const text = next()
+          toMessages(encode(text), () => {
+            acknowledged(numberOf(text))
+            done += 1
+            if (done === count) resolve()
             else more()
           })
         }
@@ -82,6 +89,7 @@ export const log = (directory: string, fair: boolean): Driver => {
         toAcks(`${message.producer}-${message.number}\n`, acked)
       })
     },
+    settled: async () => {},
     close: async () => {
       closeSync(messages)
       closeSync(acks)
@@ -89,16 +97,15 @@ export const log = (directory: string, fair: boolean): Driver => {
   }
 }
 
-const filler = "x".repeat(1000)
-
 const parse = (line: Buffer): Message => {
   if (crc32(line.subarray(9)) !== Number.parseInt(line.toString("latin1", 0, 8), 16)) throw new Error("damaged")
   return JSON.parse(line.toString("utf8", 9))
 }
 
+/** No more than is needed to know the message. */
 const cut = (line: Buffer): Message => {
-  const [producer, number, sent] = line.toString("latin1", 0, 60).split(" ")
-  return { wake_id: "", producer: Number(producer), number: Number(number), sent: Number(sent) }
+  const [producer, number, after, sent] = line.toString("latin1", 0, 120).match(/[\d.]+/g) ?? []
+  return { wake_id: "", producer: Number(producer), number: Number(number), after: Number(after), sent: Number(sent) }
 }
 
 /** The first append writes at once; those that come while a flush runs share the next one. */

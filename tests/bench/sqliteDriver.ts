@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Driver } from "./driver.ts"
 import { micros } from "./measure.ts"
+import { numberOf } from "./message.ts"
 
 export const make = (directory: string): Driver => {
   const database = new DatabaseSync(join(directory, "messages.db"))
@@ -17,20 +18,23 @@ export const make = (directory: string): Driver => {
   )
   const acknowledge = database.prepare("UPDATE messages SET state = 2 WHERE id BETWEEN ? AND ? AND state = 1")
   return {
-    lone: async ({ count, next }, gap) => {
+    lone: async ({ acknowledged, count, next }, gap) => {
       const latencies: Array<number> = []
       for (let index = 0; index < count; index++) {
         if (gap > 0) await new Promise((resolve) => setTimeout(resolve, gap))
-        const message = next()
+        const text = next()
         const began = micros()
-        insert.run(JSON.stringify(message))
+        insert.run(text)
         latencies.push(micros() - began)
+        acknowledged(numberOf(text))
       }
       return latencies
     },
-    many: async ({ count, next }) => {
+    many: async ({ acknowledged, count, next }) => {
       for (let index = 0; index < count; index++) {
-        insert.run(JSON.stringify(next()))
+        const text = next()
+        insert.run(text)
+        acknowledged(numberOf(text))
         if (index % 100 === 99) await new Promise((resolve) => setImmediate(resolve))
       }
     },
@@ -45,6 +49,7 @@ export const make = (directory: string): Driver => {
         }
       }, 1)
     },
+    settled: async () => {},
     close: async () => database.close()
   }
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import { temporaryFolder } from "../support/sartor.ts"
 
@@ -23,7 +23,7 @@ describe("the packages as they are published", () => {
     const folder = temporaryFolder(cleanups)
     const modules = join(folder, "node_modules")
     mkdirSync(join(modules, "@sartor"), { recursive: true })
-    for (const name of ["core", "transport-file"]) {
+    for (const name of ["core", "transport-file", "transport-nats"]) {
       const source = join(root, "packages", name)
       run(bin("tsc"), ["-p", "tsconfig.json"], source)
       run(bin("pnpm"), ["pack", "--pack-destination", folder], source)
@@ -33,15 +33,15 @@ describe("the packages as they are published", () => {
       const { exports } = JSON.parse(readFileSync(join(modules, "@sartor", name, "package.json"), "utf8"))
       assert.strictEqual(exports["."], "./dist/index.js")
     }
-    mkdirSync(join(modules, "@noble"))
-    mkdirSync(join(modules, "@types"))
-    const links = {
-      effect: root,
-      "@noble/hashes": join(root, "packages", "core"),
-      yaml: join(root, "packages", "core"),
-      "@types/node": root
-    }
-    for (const [name, owner] of Object.entries(links)) {
+    const core = join(root, "packages", "core")
+    const { dependencies } = JSON.parse(readFileSync(join(core, "package.json"), "utf8"))
+    const links = [
+      ["effect", root],
+      ["@types/node", root],
+      ...Object.keys(dependencies).map((name) => [name, core])
+    ] as const
+    for (const [name = "", owner = ""] of links) {
+      mkdirSync(dirname(join(modules, name)), { recursive: true })
       symlinkSync(realpathSync(join(owner, "node_modules", name)), join(modules, name))
     }
 
@@ -52,5 +52,5 @@ describe("the packages as they are published", () => {
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }))
     run(bin("tsc"), ["-p", "tsconfig.json"], folder)
     assert.include(run(process.execPath, [join("out", "main.js")], folder), "2 of 2 agents reported")
-  })
+  }, 120_000)
 })

@@ -109,7 +109,8 @@ const verdict = (synthesis, all, ranked, decisions) => {
   })
   return [
     `${stateOf(all)} ${censusText(synthesis)}`,
-    ...(first.length > 0 ? ["First:", ...first] : []),
+    ...(first.length > 0 ? ["", "First:", ...first] : []),
+    "",
     ...(why.length > 0 ? ["For a human to settle:", ...why] : ["Nothing is left for a human to settle."])
   ].join("\n")
 }

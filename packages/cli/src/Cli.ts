@@ -7,10 +7,17 @@ import { Role } from "@sartor/core"
 import { Effect, Stdio } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import manifest from "../package.json" with { type: "json" }
+import { answer } from "./commands/Answer.ts"
 import { checkpoint } from "./commands/Checkpoint.ts"
 import { completions } from "./commands/Completions.ts"
+import { handoffCreate } from "./commands/HandoffCreate.ts"
+import { handoffList } from "./commands/HandoffList.ts"
+import { handoffAccept, handoffComplete, handoffReject } from "./commands/HandoffSettle.ts"
+import { handoffShow } from "./commands/HandoffShow.ts"
+import { doctor } from "./commands/Doctor.ts"
 import { monitor } from "./commands/Monitor.ts"
 import { prune } from "./commands/Prune.ts"
+import { questions } from "./commands/Questions.ts"
 import { report } from "./commands/Report.ts"
 import { run } from "./commands/Run.ts"
 import { runsCancel } from "./commands/RunsCancel.ts"
@@ -27,6 +34,7 @@ import { sessionLogs } from "./commands/SessionLogs.ts"
 import { sessionResume } from "./commands/SessionResume.ts"
 import { sessionRollback } from "./commands/SessionRollback.ts"
 import { sessionShow } from "./commands/SessionShow.ts"
+import { sessionTell } from "./commands/SessionTell.ts"
 import { wakeAck } from "./commands/WakeAck.ts"
 import { wakeAudit } from "./commands/WakeAudit.ts"
 import { wakeDead } from "./commands/WakeDead.ts"
@@ -57,6 +65,7 @@ const session = Command.make("session").pipe(
     sessionResume,
     sessionRollback,
     sessionFork,
+    sessionTell,
     sessionCancel,
     sessionDelete
   ])
@@ -71,6 +80,18 @@ const wake = Command.make("wake").pipe(
   Command.withSubcommands([wakeSend, wakeList, wakeAck, wakeDead, wakeAudit])
 )
 
+const handoff = Command.make("handoff").pipe(
+  Command.withDescription("Hand work over from one role to the next"),
+  Command.withExamples([
+    {
+      command:
+        "sartor handoff create --from planner --to implementer --type ready_for_implementation --session plan-001"
+    },
+    { command: "sartor handoff list --status pending" }
+  ]),
+  Command.withSubcommands([handoffCreate, handoffList, handoffShow, handoffAccept, handoffReject, handoffComplete])
+)
+
 const tree = Settings.root.pipe(
   Command.withDescription("Runs agents as durable, named, parallel background sessions"),
   Command.withExamples([
@@ -81,11 +102,15 @@ const tree = Settings.root.pipe(
     run,
     runs,
     report,
+    questions,
+    answer,
     session,
     wake,
+    handoff,
     checkpoint,
     monitor,
     prune,
+    doctor,
     completions((): Command.Command.Any => tree)
   ])
 )

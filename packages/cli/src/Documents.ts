@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Session, Sessions, Wakes, Workflow } from "@sartor/core"
+import type { Handoff, Session, Sessions, Wakes, Workflow } from "@sartor/core"
 import { DateTime, Predicate } from "effect"
 
 /**
@@ -65,6 +65,22 @@ export const record = ({ at, record, version }: Entry) => {
   return { version, kind, at: DateTime.formatIso(DateTime.makeUnsafe(at)), ...fields }
 }
 
+/**
+ * A handoff in the form of the legacy files, with what has become of it beside it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const handoff = ({ accepted_at, completed_at, context, document, rejected_at }: Handoff.Handoff) => ({
+  ...document,
+  handoff_id: document.handoff.handoffId,
+  status: document.handoff.status,
+  accepted_at,
+  rejected_at,
+  completed_at,
+  context_read: context
+})
+
 interface Entry {
   readonly version: number
   readonly at: number
@@ -87,7 +103,8 @@ export const event = (event: Workflow.Event) => {
   switch (event.type) {
     case "session": {
       const { agent, record, session_id } = event
-      const { type, ...fields } = record
+      // What a runner keeps for itself is in the history.
+      const { entry: _, type, ...fields } = { entry: undefined, ...record }
       return { type, agent, ...fields, session_id }
     }
     case "finished": {

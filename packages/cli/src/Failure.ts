@@ -5,14 +5,18 @@
  */
 import type {
   Deletion,
+  Handoff,
+  Handoffs,
   Lease,
   Orchestrator,
   Outbox,
+  Questions,
   Resumption,
   Role,
   Session,
   SessionId,
-  Sessions
+  Sessions,
+  Steering
 } from "@sartor/core"
 import type { TransportError, Wakes, WorkflowFile, WorkflowRuns } from "@sartor/core"
 import { Schema } from "effect"
@@ -115,9 +119,14 @@ export type Known =
   | Failure
   | CliError.CliError
   | Deletion.SessionInUse
+  | Handoff.IllegalHandoff
+  | Handoff.InvalidHandoff
+  | Handoffs.HandoffNotFound
   | Lease.Owned
   | Orchestrator.AtCapacity
   | Outbox.WakeConflict
+  | Questions.ConflictNotFound
+  | Questions.InvalidAnswer
   | Resumption.SessionOwned
   | Role.UnknownRole
   | Session.IllegalTransition
@@ -127,6 +136,7 @@ export type Known =
   | Sessions.InvalidField
   | Sessions.SessionExists
   | Sessions.SessionNotFound
+  | Steering.TooMuchUnread
   | TransportError.TransportError
   | Wakes.WakeNotFound
   | WorkflowFile.InvalidWorkflow
@@ -149,6 +159,8 @@ export const of = (error: Known): Failure => {
       return transport(error)
     case "SessionNotFound":
       return new Failure({ code: "not_found", message, hint: '"sartor session list" shows those that there are' })
+    case "ConflictNotFound":
+    case "HandoffNotFound":
     case "RunNotFound":
     case "WakeNotFound":
       return splitHint("not_found", message)
@@ -178,9 +190,15 @@ export const of = (error: Known): Failure => {
       return new Failure({ code: "at_capacity", message })
     case "SessionExists":
       return splitHint("conflict", message, { field: "id" })
+    case "IllegalHandoff":
     case "IllegalTransition":
+    case "TooMuchUnread":
     case "WakeConflict":
       return new Failure({ code: "conflict", message })
+    case "InvalidAnswer":
+      return badInput(message, { field: error.field === "statement" ? "say" : error.field })
+    case "InvalidHandoff":
+      return badInput(message, { field: error.field })
     case "InvalidField":
       return badInput(message, { field: error.field })
     case "InvalidSessionId":
@@ -211,8 +229,15 @@ const transport = ({ detail, operation, reason }: TransportError.TransportError)
       return new Failure({ code: "storage_full", message: detail })
     case "too_large":
       return badInput(`too large: ${detail}`)
-    case "corrupt":
-      return new Failure({ code: "corrupt", message: `${operation}: ${detail}` })
+    case "corrupt": {
+      const session = /^journal "session\/([^"]+)"/.exec(detail)?.[1]
+      const hint = `"sartor session history ${session}" shows what is left of it: create another one, and tell it that`
+      return new Failure({
+        code: "corrupt",
+        message: `${operation}: ${detail}`,
+        ...(session === undefined ? {} : { hint })
+      })
+    }
   }
 }
 

@@ -61,13 +61,19 @@ export const initial = (workflow: WorkflowFile.Workflow, now: number): State => 
 export const apply = (state: State, event: Workflow.Event, now: number): State => {
   const text = Progress.words(event) ?? Progress.summaryOf(event)
   if (event.type === "begun") return { ...state, title: event.run_id }
+  if (event.type === "alert") return state
   const name = event.type === "finished" ? event.finished.agent : event.agent
   const agent = state.agents.get(name)
   if (agent === undefined || text === undefined) return state
   return { ...state, agents: new Map(state.agents).set(name, changed(agent, event, text, now)) }
 }
 
-const changed = (agent: Agent, event: Exclude<Workflow.Event, { type: "begun" }>, note: string, now: number): Agent => {
+const changed = (
+  agent: Agent,
+  event: Exclude<Workflow.Event, { type: "alert" | "begun" }>,
+  note: string,
+  now: number
+): Agent => {
   switch (event.type) {
     case "finished": {
       const { status } = event.finished
@@ -79,6 +85,7 @@ const changed = (agent: Agent, event: Exclude<Workflow.Event, { type: "begun" }>
       return event.record.type === "started"
         ? { ...agent, state: "running", since: agent.since ?? now, note }
         : { ...agent, note }
+    case "delta":
     case "synthesized":
       return { ...agent, note }
   }

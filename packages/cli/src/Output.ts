@@ -160,7 +160,8 @@ const inWords = ({ file, hint, message, problems }: Failure.Failure): string => 
 }
 
 /**
- * Logs to stderr, one line an entry, warnings and worse unless `SARTOR_LOG_LEVEL` or `--log-level` says otherwise.
+ * Logs to stderr, one line an entry, warnings and worse unless `SARTOR_LOG_LEVEL` or `--log-level` says otherwise; as JSON,
+ * with the session and the run that it is about, if `SARTOR_LOG_FORMAT` is `json`.
  *
  * @category layers
  * @since 0.1.0
@@ -175,10 +176,20 @@ export const layerLogger: Layer.Layer<never, Failure.Failure, Output> = Layer.un
         return Failure.badInput(`SARTOR_LOG_LEVEL is no log level: use ${levels}`, { field: "SARTOR_LOG_LEVEL" })
       })
     )
-    const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+    const format = yield* Config.option(Config.Literals(["text", "json"], "SARTOR_LOG_FORMAT")).pipe(
+      Effect.mapError(() => Failure.badInput("SARTOR_LOG_FORMAT must be text or json", { field: "SARTOR_LOG_FORMAT" }))
+    )
+    const asJson = Option.getOrElse(format, () => "text") === "json"
+    const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
       const words = (Array.isArray(message) ? message : [message]).map(shown).join(" ")
       const why =
         cause.reasons.length === 0 ? "" : debug ? `\n${Cause.pretty(cause)}` : `: ${shown(Cause.squash(cause))}`
+      if (asJson) {
+        // With what the line is about, such as session_id and run.
+        const about = fiber.getRef(References.CurrentLogAnnotations)
+        const entry = { at: date.toISOString(), level: logLevel.toLowerCase(), message: words + why, ...about }
+        return void Effect.runFork(output.note(JSON.stringify(entry)))
+      }
       const text = debug ? words + why : Text.line(words + why, 1000)
       Effect.runFork(output.note(`sartor: ${logLevel.toLowerCase()}: ${text}`))
     })

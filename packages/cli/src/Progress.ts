@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Session, Workflow, WorkflowRun } from "@sartor/core"
+import { Alert, type Session, type Workflow, type WorkflowPlan, type WorkflowRun } from "@sartor/core"
 import { DateTime } from "effect"
 import * as Format from "./report/Format.ts"
 import * as Text from "./report/Text.ts"
@@ -16,12 +16,18 @@ import * as Text from "./report/Text.ts"
  */
 export const words = (event: Workflow.Event): string | undefined => {
   switch (event.type) {
+    case "delta":
+      return undefined
     case "begun":
-      return event.resumed ? `goes on with run ${event.run_id}` : `run ${event.run_id}`
+      return event.resumed
+        ? [`goes on with run ${event.run_id}`, ...(event.plan === undefined ? [] : ofPlan(event.plan))].join("; ")
+        : `run ${event.run_id}`
     case "session":
       return ofRecord(event.record)
     case "finished":
       return ofEnd(event.finished, event.remembered)
+    case "alert":
+      return `alert: ${Text.line(Alert.message(event.alert), 400)}`
     case "synthesized": {
       const { agreements, conflicts, insights, status } = event.synthesis
       const counts = [
@@ -32,6 +38,24 @@ export const words = (event: Workflow.Event): string | undefined => {
       return `synthesis ${status}: ${counts.join(", ")}`
     }
   }
+}
+
+/**
+ * What is going to be done, a clause each.
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const ofPlan = ({ changed, dependent, dropped, open, remembered }: WorkflowPlan.Plan): ReadonlyArray<string> => {
+  const clause = (names: ReadonlyArray<string>, what: string) =>
+    names.length === 0 ? [] : [`${what}: ${Text.line(names.join(", "), 400)}`]
+  return [
+    ...clause(remembered, "remembered"),
+    ...clause(changed, "changed, runs again"),
+    ...clause(dependent, "runs again if what it needs comes out differently"),
+    ...clause(open, "runs"),
+    ...clause(dropped, "no longer in the file")
+  ]
 }
 
 /**
@@ -95,7 +119,10 @@ export const lines = (options: { readonly since: number; readonly names: Readonl
     const known = event.type === "finished" ? summaries.get(event.finished.agent) : undefined
     const text = known === undefined ? told : `${told}: ${known}`
     const time = `+${((at - options.since) / 1000).toFixed(1)}s`
-    const agent = event.type === "begun" ? "" : `${event.type === "finished" ? event.finished.agent : event.agent}`
+    const agent =
+      event.type === "begun" || event.type === "alert"
+        ? ""
+        : `${event.type === "finished" ? event.finished.agent : event.agent}`
     return `${time.padEnd(7)} ${agent === "" ? "" : `${agent.padEnd(width)}  `}${text}`
   }
 }

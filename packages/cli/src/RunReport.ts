@@ -9,6 +9,7 @@ import * as Failure from "./Failure.ts"
 import type { Look } from "./Output.ts"
 import { renderHtml } from "./report/Html.ts"
 import type { ReportInput, ReportRun } from "./report/ReportInput.ts"
+import { renderMarkdown } from "./report/Markdown.ts"
 import { renderTerminal } from "./report/Terminal.ts"
 
 /**
@@ -37,25 +38,39 @@ export const inputOf = Effect.fnUntraced(function* (document: WorkflowRun.Docume
 export const inTerminal = (input: ReportInput, look: Look): string => renderTerminal(input, look)
 
 /**
- * Writes the report as one HTML file: whole or not at all, whatever happens meanwhile.
+ * The forms in which a report is written as a file.
  *
  * @category rendering
  * @since 0.1.0
  */
-export const writeHtml = Effect.fnUntraced(
-  function* (input: ReportInput, file: string) {
+export const forms = { html: renderHtml, markdown: renderMarkdown } as const
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Form = keyof typeof forms
+
+/**
+ * Writes the report as one file: whole or not at all, whatever happens meanwhile.
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const write = Effect.fnUntraced(
+  function* (input: ReportInput, form: Form, file: string) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const target = path.resolve(file)
     const nonce = (yield* Random.nextIntBetween(0, 2 ** 40)).toString(36)
     const temporary = path.join(path.dirname(target), `.${path.basename(target)}.${nonce}.tmp`)
-    yield* fs.writeFileString(temporary, renderHtml(input), { flag: "wx" }).pipe(
+    yield* fs.writeFileString(temporary, forms[form](input), { flag: "wx" }).pipe(
       Effect.andThen(fs.rename(temporary, target)),
       Effect.onError(() => Effect.ignore(fs.remove(temporary)))
     )
     return target
   },
-  (effect, _, file) => Effect.mapError(effect, (error) => notWritten(file, error))
+  (effect, _, form, file) => Effect.mapError(effect, (error) => notWritten(form, file, error))
 )
 
 /**
@@ -64,7 +79,7 @@ export const writeHtml = Effect.fnUntraced(
  * @category constructors
  * @since 0.1.0
  */
-export const checkTarget = Effect.fnUntraced(function* (file: string) {
+export const checkTarget = Effect.fnUntraced(function* (form: Form, file: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const target = path.resolve(file)
@@ -73,17 +88,17 @@ export const checkTarget = Effect.fnUntraced(function* (file: string) {
       Effect.map(({ type }) => type === "Directory"),
       Effect.catch(() => Effect.succeed(false))
     )
-  if (yield* isFolder(target)) return yield* Failure.badInput(`${file} is a folder`, { field: "html", file })
+  if (yield* isFolder(target)) return yield* Failure.badInput(`${file} is a folder`, { field: form, file })
   if (yield* isFolder(path.dirname(target))) return target
-  return yield* Failure.badInput(`there is no folder ${path.dirname(target)}`, { field: "html", file })
+  return yield* Failure.badInput(`there is no folder ${path.dirname(target)}`, { field: form, file })
 })
 
-const notWritten = (file: string, error: PlatformError.PlatformError) => {
+const notWritten = (form: Form, file: string, error: PlatformError.PlatformError) => {
   const message = `${file} cannot be written: ${error.message}`
   return new Failure.Failure({
     code: error.message.includes("ENOSPC") ? "storage_full" : "bad_input",
     message,
-    field: "html",
+    field: form,
     file
   })
 }

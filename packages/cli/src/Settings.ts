@@ -99,7 +99,9 @@ export const resolve = Effect.fnUntraced(function* (flags: Flags) {
   return {
     transport: yield* checked(transport, "file or nats", isTransport),
     dataDir: path.resolve((yield* checked(dataDir, "the path of a folder", isPath)).trim()),
-    natsUrl: yield* checked(natsUrl, "a URL such as nats://127.0.0.1:4222", isNatsUrl),
+    natsUrl: isNatsUrl(natsUrl.value)
+      ? natsUrl.value
+      : yield* checked(withoutSecret(natsUrl), "a URL such as nats://127.0.0.1:4222 or tls://host:4222", isNatsUrl),
     namespace: yield* checked(namespace, "lower-case letters, digits and single hyphens", Schema.is(Key.Slug)),
     connectTimeout: yield* timespan(flags.connectTimeout),
     roles: yield* rolesOf(Option.getOrElse(roles, () => ""))
@@ -138,7 +140,14 @@ const checked = <A extends string>(
 
 const isTransport = Schema.is(Schema.Literals(["file", "nats"]))
 const isPath = (value: string): value is string => /\S/.test(value) && !value.includes("\0")
-const isNatsUrl = (value: string): value is string => /^(?:nats|tls|ws|wss):\/\/[^\s/]+/.test(value)
+const isNatsUrl = (value: string): value is string =>
+  value.split(",").every((url) => /^(?:nats|tls):\/\/(?:[^@/]*@)?[^@/\s]+\/?$/.test(url.trim()))
+
+/** What stands before an `@` may be a password. */
+const withoutSecret = ({ name, value }: Named<string>): Named<string> => ({
+  name,
+  value: value.replace(/[^,/]*@/g, "…@")
+})
 
 /**
  * The variable of the environment, if it is set and not empty.

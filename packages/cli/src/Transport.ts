@@ -5,6 +5,7 @@
  */
 import { type Journal, type Queue, Role, type Sessions, Transport, TransportError, type Wakes } from "@sartor/core"
 import { FileTransport } from "@sartor/transport-file"
+import type { NatsReport } from "@sartor/transport-nats"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "./Settings.ts"
 
@@ -16,11 +17,48 @@ import { Settings } from "./Settings.ts"
  */
 export type Services = Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes
 
+/** Only who uses NATS loads its client. */
+const natsPackage = Effect.promise(() => import("@sartor/transport-nats"))
+
+/** Where NATS is, and who we are there. */
+const natsOptions = Effect.gen(function* () {
+  const { connectTimeout, namespace, natsUrl } = yield* Settings
+  const { NatsClient } = yield* natsPackage
+  const options = yield* Effect.mapError(NatsClient.config, ({ message }) => unavailable(message))
+  return { ...options, url: natsUrl, namespace, connectTimeout }
+})
+
+const nats = Layer.unwrap(
+  Effect.gen(function* () {
+    const { NatsTransport } = yield* natsPackage
+    const { dataDir: directory, namespace } = yield* Settings
+    const outbox = FileTransport.layer({ directory, namespace })
+    return NatsTransport.layer({ ...(yield* natsOptions), outbox })
+  })
+)
+
+/**
+ * What the NATS server is and promises.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inspectingNats = (options: {
+  readonly monitor: string | undefined
+}): Effect.Effect<NatsReport.NatsReport, TransportError.TransportError, Settings> =>
+  Effect.gen(function* () {
+    const { NatsClient, NatsReport } = yield* natsPackage
+    return yield* Effect.provide(NatsReport.make(options), NatsClient.layer(yield* natsOptions))
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: "15 seconds",
+      orElse: () => Effect.fail(unavailable("it took longer than 15 seconds"))
+    })
+  )
+
 const transport = Layer.unwrap(
   Effect.map(Settings, ({ dataDir, namespace, transport }) =>
-    transport === "file"
-      ? FileTransport.layer({ directory: dataDir, namespace })
-      : Layer.effectContext(Effect.fail(unavailable("the NATS transport is not built yet: use --transport file")))
+    transport === "file" ? FileTransport.layer({ directory: dataDir, namespace }) : nats
   )
 )
 

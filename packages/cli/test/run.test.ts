@@ -190,6 +190,27 @@ agents:
     })
   )
 
+  it.live("says with --dry-run what would run, and after an edit what would run again, and starts nothing", () =>
+    Effect.gen(function* () {
+      const it = yield* place
+      const asks = says("ask", "console.log('Which one?'); process.exit(10)")
+      it.write("two.json", workflow("two", [works("one"), works("two"), asks]))
+      const dry = ["run", "two.json", "--dry-run"]
+      assert.strictEqual((yield* it.sartor(dry)).stdout, "a new run\nruns: one, two, ask\n")
+      assert.deepStrictEqual([starts(it), (yield* it.json(["runs", "list"])).document], [{}, []])
+      assert.strictEqual((yield* it.sartor(["run", "two.json"])).code, 7)
+      it.write("two.json", workflow("two", [works("one"), works("two", 60), asks]))
+      const { document } = yield* it.json<{ readonly run_id: string }>(dry)
+      const { run_id, ...plan } = document
+      assert.match(run_id, /^two-/)
+      const expected = { remembered: ["one"], changed: ["two"], dependent: [], open: ["ask"], dropped: [] }
+      assert.deepStrictEqual(plan, expected)
+      const again = yield* it.sartor(["run", "two.json"])
+      assert.include(again.stderr, "remembered: one; changed, runs again: two; runs: ask")
+      assert.deepStrictEqual(starts(it), { one: 1, two: 2 })
+    })
+  )
+
   it.live("waits for a human with 7, and starts anew with --fresh", () =>
     Effect.gen(function* () {
       const it = yield* place
@@ -306,7 +327,7 @@ agents:
     })
   )
 
-  it.live("lets one process run an identity, and names it to a second one with 4", () =>
+  it.live("F17: lets one process run an identity, and names it to a second one with 4", () =>
     Effect.gen(function* () {
       const it = yield* place
       it.write("three.json", three(20_000))

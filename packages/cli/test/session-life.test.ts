@@ -1,4 +1,5 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { Queue } from "@sartor/core"
 import { Effect } from "effect"
 import { build } from "./internal/bundle.ts"
 import { errorOf, type Place, place, until, workflow } from "./internal/sartor.ts"
@@ -55,6 +56,37 @@ describe.concurrent("sartor session", () => {
     })
   )
 
+  it.live("tell leaves it something to read when it goes on, the most urgent first", () =>
+    Effect.gen(function* () {
+      const here = yield* place
+      yield* blocked(here)
+      const tell = (...args: ReadonlyArray<string>) => here.sartor(["session", "tell", "one-1", ...args])
+      assert.strictEqual((yield* tell("Be quick")).stdout, "one-1 reads it when it goes on\n")
+      yield* tell("Soon over", "--ttl", "1ms")
+      assert.strictEqual((yield* tell("Not that one", "--priority", "critical")).code, 0)
+      const { document } = yield* here.json<ReadonlyArray<Document>>([
+        "session",
+        "show",
+        "one-1",
+        "--context",
+        "--kind",
+        "told"
+      ])
+      assert.deepStrictEqual(
+        document.map(({ priority, text }) => [text, priority]),
+        [
+          ["Be quick", undefined],
+          ["Soon over", undefined],
+          ["Not that one", "critical"]
+        ]
+      )
+      const bad = yield* tell("x", "--ttl", "soon")
+      assert.deepStrictEqual([bad.code, bad.stderr.includes("--ttl")], [2, true])
+      yield* here.sartor(["session", "cancel", "one-1"])
+      assert.strictEqual((yield* tell("Too late")).code, 4)
+    })
+  )
+
   it.live("resume answers an agent of a workflow that is blocked, and running the workflow again ends it", () =>
     Effect.gen(function* () {
       const here = yield* place
@@ -82,7 +114,7 @@ describe.concurrent("sartor session", () => {
     })
   )
 
-  it.live("resume is refused while a live worker executes it, and names the worker", () =>
+  it.live("S10: resume is refused while a live worker executes it, and names the worker", () =>
     Effect.gen(function* () {
       const here = yield* place
       here.write("slow.json", workflow("slow", [{ name: "slow", command: ["sh", "-c", "touch begun; sleep 60"] }]))
@@ -185,7 +217,7 @@ describe.concurrent("sartor session", () => {
     })
   )
 
-  it.live("prune deletes ended runs with their sessions, and the ledger still balances", () =>
+  it.live("prune deletes ended runs with their sessions and their queues, and the ledger still balances", () =>
     Effect.gen(function* () {
       const here = yield* place
       here.write("one.json", workflow("one", [{ name: "one", command: ["echo", "done"] }]))
@@ -201,6 +233,7 @@ describe.concurrent("sartor session", () => {
       assert.deepStrictEqual([dry.document.sessions.length, dry.document.runs.length], [1, 1])
       const done = yield* prune("--older-than", "0s")
       assert.deepStrictEqual(done.document, { ...dry.document, dry_run: false })
+      assert.deepStrictEqual(yield* here.seed(Queue.Queue.use((queue) => queue.names())), [])
       const audit = yield* here.json<Record<string, unknown>>(["wake", "audit"])
       assert.deepInclude(audit.document, { committed: 1, acknowledged: 1, balanced: true })
       const runs = yield* here.json<ReadonlyArray<unknown>>(["runs", "list"])

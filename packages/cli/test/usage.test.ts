@@ -34,6 +34,8 @@ describe.concurrent("what every command does", () => {
         "runs follow",
         "runs cancel",
         "report",
+        "questions",
+        "answer",
         "session",
         "session create",
         "session list",
@@ -139,13 +141,18 @@ describe.concurrent("what every command does", () => {
     })
   )
 
-  it.live("says that the NATS transport is not built yet, with 5", () =>
+  it.live("says where no NATS server answers, with 5, and soon", () =>
     Effect.gen(function* () {
       const { sartor } = yield* place
-      const ended = yield* sartor(["session", "list", "--transport", "nats", "--json"])
+      const nats = ["session", "list", "--transport", "nats", "--json", "--nats-url"]
+      const ended = yield* sartor([...nats, "nats://someone:hushhush@127.0.0.1:1", "--connect-timeout", "2s"])
       assert.strictEqual(ended.code, 5)
       assert.strictEqual(errorOf(ended).code, "transport_unavailable")
-      assert.include(errorOf(ended).message, "not built yet")
+      assert.include(errorOf(ended).message, "no NATS server at 127.0.0.1:1")
+      assert.notInclude(ended.stdout + ended.stderr, "hushhush")
+      const wrong = yield* sartor([...nats, "http://someone:hushhush@127.0.0.1:1"])
+      assert.strictEqual(wrong.code, 2)
+      assert.notInclude(wrong.stdout + wrong.stderr, "hushhush")
     })
   )
 

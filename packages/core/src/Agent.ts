@@ -79,7 +79,9 @@ export const File = Schema.Union([
   open({
     path: NotBlank,
     sha256: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))),
-    content: Schema.optionalKey(Schema.String)
+    content: Schema.optionalKey(Schema.String),
+    /** What the file held before the agent changed it: with it, two agents' changes can be merged. */
+    base: Schema.optionalKey(Schema.String)
   })
 ])
 
@@ -126,10 +128,55 @@ export interface Result extends Schema.Schema.Type<typeof Result> {}
  * @since 0.1.0
  */
 export const Usage = Schema.Struct({
+  /** All that was sent, from the cache or not. */
   input_tokens: Schema.Natural,
   output_tokens: Schema.Natural,
-  cost_usd: Schema.Finite
+  cost_usd: Schema.Finite,
+  /** How many calls of a model it took. */
+  calls: Schema.optionalKey(Schema.Natural)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Usage = typeof Usage.Type
+
+/**
+ * What two parts of a work used together.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addUsage = (a: Usage | undefined, b: Usage): Usage =>
+  a === undefined
+    ? b
+    : {
+        input_tokens: a.input_tokens + b.input_tokens,
+        output_tokens: a.output_tokens + b.output_tokens,
+        cost_usd: a.cost_usd + b.cost_usd,
+        ...(a.calls === undefined && b.calls === undefined ? {} : { calls: (a.calls ?? 0) + (b.calls ?? 0) })
+      }
+
+/**
+ * What may be used before a work is stopped; what is left out has no limit.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Budget = Schema.Struct({
+  /** All tokens that are sent and answered, from the cache or not. */
+  tokens: Schema.optionalKey(Schema.Natural),
+  cost_usd: Schema.optionalKey(Schema.Finite),
+  /** Calls of a model. */
+  turns: Schema.optionalKey(Schema.Natural)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Budget = typeof Budget.Type
 
 /**
  * Why a run did not complete: a short code for machines, a sentence for people.
@@ -146,7 +193,7 @@ export const Problem = Schema.Struct({ code: Schema.String, message: Schema.Stri
 export type Problem = typeof Problem.Type
 
 /**
- * Who executes a session: a program, a function registered in code under a name, or someone outside who sends wakes.
+ * Who executes a session: a program, Claude, a function registered in code under a name, or someone outside who sends wakes.
  *
  * @category schemas
  * @since 0.1.0
@@ -159,6 +206,17 @@ export const Runner = Schema.Union([
     cwd: Schema.optionalKey(Schema.String),
     env: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
   }),
+  Schema.Struct({
+    type: Schema.tag("claude"),
+    model: Schema.optionalKey(Schema.String),
+    /** What it may use, by name, such as `read_file` or `run_command(npm test)`; the runner's choice if left out. */
+    tools: Schema.optionalKey(Schema.Array(Schema.String)),
+    /** The folder that its tools work in, absolute; without one there are no files for it. */
+    workspace: Schema.optionalKey(Schema.String),
+    budget: Schema.optionalKey(Budget),
+    /** How long an answer may make no progress, in milliseconds. */
+    silence: Schema.optionalKey(Schema.Natural)
+  }),
   Schema.Struct({ type: Schema.tag("function"), name: Schema.String }),
   Schema.Struct({ type: Schema.tag("external") })
 ])
@@ -170,7 +228,7 @@ export const Runner = Schema.Union([
 export type Runner = typeof Runner.Type
 
 /**
- * How long a run may take and how often it is tried, in milliseconds and counts.
+ * How long a run may take and be silent, in milliseconds, and how often it is tried.
  *
  * @category schemas
  * @since 0.1.0
@@ -179,7 +237,13 @@ export const Limits = Schema.Struct({
   /** After this a run has failed with `timeout`; 30 minutes by default. */
   timeout: Schema.Natural,
   /** Further attempts after one that failed and may be tried again; 2 by default. */
-  retries: Schema.Natural
+  retries: Schema.Natural,
+  /** After so long without a sign of life an attempt has failed with `silent`; without it, only an alert tells. */
+  silence: Schema.optionalKey(Schema.Natural),
+  /** Workers that may die on it, with no step forward in between, before it is blocked and a human is woken; 10 by default. */
+  takeovers: Schema.optionalKey(Schema.Natural),
+  /** What becomes of it when its attempts are used up: `failed` by default; `blocked` wakes a human, who can resume it. */
+  exhausted: Schema.optionalKey(Schema.Literals(["failed", "blocked"]))
 })
 
 /**

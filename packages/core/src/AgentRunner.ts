@@ -5,8 +5,12 @@
  */
 import { Context, Effect, Layer, Predicate, Schema, Stream } from "effect"
 import * as Agent from "./Agent.ts"
+import type { Report } from "./Census.ts"
 import { pointTo } from "./internal/issues.ts"
 import type { Session } from "./Session.ts"
+import type { SessionNotFound } from "./Sessions.ts"
+import type { Handle, SpawnError, Task } from "./Spawn.ts"
+import type { TransportError } from "./TransportError.ts"
 import type { Priority } from "./Wake.ts"
 
 /**
@@ -31,11 +35,31 @@ export interface Assignment {
  * @since 0.1.0
  */
 export type Event =
-  | { readonly type: "turn"; readonly text: string }
+  | {
+      readonly type: "turn"
+      readonly text: string
+      /** What the runner needs to go on from here; kept, and read by nobody else. */
+      readonly entry?: Schema.Json
+      readonly usage?: Agent.Usage
+    }
+  /** What a model says, while it says it: told to whoever listens, and not kept. */
+  | Delta
   | { readonly type: "checkpoint"; readonly phase: string; readonly milestone: string; readonly details: string }
   | { readonly type: "finding"; readonly summary: string; readonly priority?: Priority }
   | { readonly type: "log"; readonly text: string }
   | { readonly type: "result"; readonly result: Agent.Result }
+
+/**
+ * A piece of an answer that is not whole yet. After `again` the pieces of this answer start anew.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Delta {
+  readonly type: "delta"
+  readonly kind: "text" | "thinking" | "tool" | "again"
+  readonly text: string
+}
 
 /**
  * The run did not complete: it failed, or it is blocked and waits for somebody.
@@ -57,12 +81,43 @@ export class RunFailed extends Schema.TaggedError<RunFailed>("@sartor/core/Agent
 }
 
 /**
- * How one kind of runner executes.
+ * What an agent can do about others while it works.
  *
  * @category models
  * @since 0.1.0
  */
-export type Execute = (assignment: Assignment) => Stream.Stream<Event, RunFailed>
+export interface Line {
+  /** Says that it is at work, so that nobody takes it for silent: whatever it does otherwise says so too. */
+  readonly alive: Effect.Effect<void>
+  /** What it was told since it last asked, the most urgent first. From here on that is a part of its context: ask between turns. */
+  readonly hear: Effect.Effect<ReadonlyArray<Session["told"][number]>>
+  /**
+   * Puts an agent of its own into the background, in the tree that it belongs to itself. The name says which one it is:
+   * spawning it again, in this run or after a crash, answers the one that there is.
+   */
+  readonly spawn: (task: ChildTask) => Effect.Effect<Handle, SpawnError>
+  /** Waits for all and reports on each. Meanwhile its permit is theirs. */
+  readonly collect: (
+    handles: ReadonlyArray<Handle>
+  ) => Effect.Effect<ReadonlyArray<Report>, SessionNotFound | TransportError>
+}
+
+/**
+ * The task of an agent that an agent spawns. Its id follows from its name and its parent's id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChildTask = Omit<Task, "id" | "name" | "parentId"> & { readonly name: string }
+
+/**
+ * How one kind of runner executes. Whoever runs the stream makes each event durable before it asks for the next one, so
+ * that a runner that is asked again knows what it has told to be kept. Without a line it executes the agent alone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Execute = (assignment: Assignment, line?: Line) => Stream.Stream<Event, RunFailed>
 
 /**
  * Port: executes one run. Interrupting the stream stops the agent, with all that it has started, before it returns.
@@ -91,11 +146,11 @@ export const layer = <R>(runners: {
         made.set(type, yield* runner)
       }
       return AgentRunner.of({
-        execute: (assignment) => {
+        execute: (assignment, line) => {
           const { type } = assignment.session.runner
           const execute = made.get(type)
           return execute !== undefined
-            ? execute(assignment)
+            ? execute(assignment, line)
             : Stream.fail(
                 new RunFailed({
                   status: "failed",

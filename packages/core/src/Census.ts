@@ -141,14 +141,17 @@ export const status = ({ expected, reported }: Census): Status =>
   reported === 0 || reported * 2 < expected ? "insufficient" : reported === expected ? "complete" : "degraded"
 
 /**
- * Tells whether a result says nothing: a blank or filler summary, and no claims, files or issues. "Nothing found" is a
- * report; "done", "TODO", "n/a", "lorem ipsum" and "As an AI" are not.
+ * Tells whether a result says nothing: a blank or filler summary, and no claims, files or issues, or only claims and issues
+ * that are filler themselves. "Nothing found" is a report; "done", "TODO", "n/a", "lorem ipsum" and "As an AI" are not.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const isPlaceholder = (result: Result): boolean =>
-  !result.claims?.length && !result.files?.length && !result.issues?.length && isFiller(result.summary)
+  isFiller(result.summary) &&
+  !result.files?.length &&
+  (result.claims ?? []).every(({ claim, evidence }) => isFiller(claim) && !evidence?.some((text) => !isFiller(text))) &&
+  (result.issues ?? []).every(({ description }) => isFiller(description))
 
 const isResult = Schema.is(Result)
 

@@ -29,6 +29,19 @@ export interface Claim {
   readonly evidence: ReadonlyArray<string>
   /** What the evidence rests on: see `source`. */
   readonly sources: ReadonlyArray<string>
+  /** Where the evidence points. */
+  readonly places: ReadonlyArray<Place>
+}
+
+/**
+ * A file with or without line, or an address.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Place {
+  readonly file: string
+  readonly line: string | undefined
 }
 
 /**
@@ -37,9 +50,19 @@ export interface Claim {
  * @category models
  * @since 0.1.0
  */
-export interface Matched {
+export interface Matched extends Group {
   readonly claim: string
+}
+
+/**
+ * Claims that a matcher takes to say the same, and how alike the two least alike of them are: 1 if they are equal once normalised.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group {
   readonly claims: ReadonlyArray<Claim>
+  readonly similarity: number
 }
 
 /**
@@ -61,15 +84,16 @@ export interface Topic {
  * @category models
  * @since 0.1.0
  */
-export type Matcher = (claims: ReadonlyArray<Claim>) => Iterable<ReadonlyArray<Claim>>
+export type Matcher = (claims: ReadonlyArray<Claim>) => Iterable<Group>
 
 /**
- * The usual matcher: claims say the same if they are equal once normalised.
+ * The strictest matcher: claims say the same if they are equal once normalised.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const exact: Matcher = (claims) => Map.groupBy(claims, (claim) => claim.claimKey).values()
+export const exact: Matcher = (claims) =>
+  Array.from(Map.groupBy(claims, (claim) => claim.claimKey).values(), (claims) => ({ claims, similarity: 1 }))
 
 /**
  * Reads all claims of one agent, in a fixed order.
@@ -145,8 +169,9 @@ export const normalise = (text: string): string => {
  * @category constructors
  * @since 0.1.0
  */
-export const source = (evidence: string): string => {
-  const found = place(evidence)
+export const source = (evidence: string): string => sourceOf(evidence, place(evidence))
+
+const sourceOf = (evidence: string, found: Place | undefined): string => {
   if (found === undefined) return normalise(evidence)
   return found.line === undefined ? found.file : `${found.file}:${found.line}`
 }
@@ -157,7 +182,7 @@ export const source = (evidence: string): string => {
  * @category constructors
  * @since 0.1.0
  */
-export const place = (evidence: string): { readonly file: string; readonly line: string | undefined } | undefined => {
+export const place = (evidence: string): Place | undefined => {
   const text = evidence.trim()
   if (text === "" || text.length > 1_000 || /\s/.test(text)) return undefined
   if (text.includes("://")) return { file: text, line: undefined }
@@ -172,6 +197,7 @@ export const place = (evidence: string): { readonly file: string; readonly line:
  * @since 0.1.0
  */
 export const path = (text: string): string => {
+  if (isTidy.test(text)) return text
   const segments: Array<string> = []
   for (const segment of text.trim().normalize("NFC").replaceAll("\\", "/").split("/")) {
     const last = segments.at(-1)
@@ -227,17 +253,25 @@ export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1
  * @category constructors
  * @since 0.1.0
  */
-export const distinct = (texts: Iterable<string>): ReadonlyArray<string> => [...new Set(texts)].sort(compare)
+export const distinct = (texts: Iterable<string>): ReadonlyArray<string> => {
+  const set = [...new Set(texts)]
+  return set.length < 2 ? set : set.sort(compare)
+}
 
-type Draft = Omit<Claim, "id" | "sources">
+/** A relative path that has one spelling only. */
+const isTidy = /^[\w@-][\w@.-]*(?:\/[\w@-][\w@.-]*)*$/
+
+type Draft = Omit<Claim, "id" | "sources" | "places">
 
 const finish = (draft: Draft): Claim => {
   const evidence = distinct(draft.evidence.map((text) => text.trim()).filter((text) => text !== ""))
+  const found = evidence.map(place)
   return {
     ...draft,
     id: identify("c", [draft.agent, draft.topicKey, draft.claimKey, draft.stance]),
     evidence,
-    sources: distinct(evidence.map(source))
+    sources: distinct(evidence.map((text, index) => sourceOf(text, found[index]))),
+    places: found.flatMap((at) => at ?? [])
   }
 }
 
@@ -254,20 +288,21 @@ const severities = ["critical", "high", "medium", "low"] as const
 
 const partition = (claims: ReadonlyArray<Claim>, matcher: Matcher): ReadonlyArray<Matched> => {
   const left = new Set(claims)
-  const groups: Array<ReadonlyArray<Claim>> = []
-  for (const group of matcher(claims)) {
+  const groups: Array<Group> = []
+  for (const { claims: group, similarity } of matcher(claims)) {
     const members = group.filter((claim) => left.delete(claim))
-    if (members.length > 0) groups.push(members)
+    if (members.length > 0) groups.push({ claims: members, similarity })
   }
-  for (const claim of left) groups.push([claim])
+  for (const claim of left) groups.push({ claims: [claim], similarity: 1 })
   return groups
-    .map((group) => ({
+    .map(({ claims: group, similarity }) => ({
       key: group.reduce((least, { claimKey }) => smaller(least, claimKey), group[0]?.claimKey ?? ""),
       claim: group.reduce((least, { claim }) => smaller(least, claim), group[0]?.claim ?? ""),
-      claims: group.length === 1 ? group : group.toSorted((a, b) => compare(a.agent, b.agent) || compare(a.id, b.id))
+      claims: group.length === 1 ? group : group.toSorted((a, b) => compare(a.agent, b.agent) || compare(a.id, b.id)),
+      similarity
     }))
     .toSorted((a, b) => compare(a.key, b.key))
-    .map(({ claim, claims }) => ({ claim, claims }))
+    .map(({ claim, claims, similarity }) => ({ claim, claims, similarity }))
 }
 
 const smaller = (a: string, b: string) => (compare(b, a) < 0 ? b : a)

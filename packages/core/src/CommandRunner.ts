@@ -54,8 +54,8 @@ export const make = (options: Options = {}): Effect.Effect<Execute, never, Child
   Effect.map(
     ChildProcessSpawner.ChildProcessSpawner,
     (spawner): Execute =>
-      (assignment) =>
-        Stream.unwrap(Effect.map(start(spawner, assignment, options), (agent) => follow(agent)))
+      (assignment, line) =>
+        Stream.unwrap(Effect.map(start(spawner, assignment, options), (agent) => follow(agent, line?.alive)))
   )
 
 const start = Effect.fnUntraced(function* (
@@ -107,12 +107,16 @@ export const document = ({ attempt, inputs, session }: Assignment) => ({
 })
 
 /** Everything that the agent prints, then the result that its exit code makes of it. */
-const follow = (agent: ChildProcessSpawner.ChildProcessHandle): Stream.Stream<Event, RunFailed> => {
+const follow = (
+  agent: ChildProcessSpawner.ChildProcessHandle,
+  alive: Effect.Effect<void> = Effect.void
+): Stream.Stream<Event, RunFailed> => {
   const text: Array<string> = []
   let last: Agent.Result | undefined
 
   const events = agent.stdout.pipe(
     Stream.mapError(broken),
+    Stream.tap(() => alive),
     limited,
     Stream.decodeText(),
     Stream.splitLines,
@@ -130,6 +134,7 @@ const follow = (agent: ChildProcessSpawner.ChildProcessHandle): Stream.Stream<Ev
   )
   const logs = agent.stderr.pipe(
     Stream.catch(() => Stream.empty),
+    Stream.tap(() => alive),
     Stream.decodeText(),
     Stream.mapAccum(
       () => 0,

@@ -1,10 +1,11 @@
 /**
- * Finds where agents differ, and keeps every side with its evidence. Nothing is averaged away, nothing is resolved.
+ * Finds where agents differ, and keeps every side with its evidence. Nothing is averaged away; what settles a conflict is
+ * recorded beside its sides.
  *
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import { Stance, type Result } from "./Agent.ts"
+import { Severity, Stance, type Result } from "./Agent.ts"
 import type { Account } from "./Census.ts"
 import {
   compare,
@@ -19,6 +20,8 @@ import {
   type Topic
 } from "./Claims.ts"
 import * as Confidence from "./Confidence.ts"
+import { Merge, merge } from "./Merge.ts"
+import { Settled } from "./Resolution.ts"
 
 /**
  * `contradiction`: one claim, held true and held false. `disagreement`: one topic, different claims of different agents.
@@ -56,7 +59,7 @@ export const Side = Schema.Struct({
 export type Side = typeof Side.Type
 
 /**
- * One difference, unresolved. `blocking` means that going on without a decision is not safe.
+ * One difference. `blocking` means that going on without a decision is not safe.
  *
  * @category schemas
  * @since 0.1.0
@@ -66,10 +69,18 @@ export const Conflict = Schema.Struct({
   type: Type,
   topic: Schema.String,
   blocking: Schema.Boolean,
+  /** The worst that its claims have, else `high` for contents that cannot be merged, `medium` for different statements, `low` for the rest. */
+  severity: Schema.optionalKey(Severity),
   /** The side of most agents first, then the more confident. */
   sides: Schema.Array(Side),
   /** Who is not on the first side, and what they hold; empty when there is one side, or the first two weigh the same. */
-  minority: Schema.Struct({ agents: Schema.Array(Schema.String), claim: Schema.String })
+  minority: Schema.Struct({ agents: Schema.Array(Schema.String), claim: Schema.String }),
+  /** How alike the two least alike of its claims are, if it is about one claim in other words. */
+  similarity: Schema.optionalKey(Schema.Finite),
+  /** Of a file whose contents are known: what a three-way merge makes of them. */
+  merge: Schema.optionalKey(Merge),
+  /** What has settled it. */
+  resolution: Schema.optionalKey(Settled)
 })
 
 /**
@@ -117,6 +128,14 @@ export const positions = (topic: Topic): ReadonlyArray<Position> => {
 }
 
 /**
+ * What a position claims, in one text.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const textOf = ({ matched }: Position): string => matched.map(({ claim }) => claim).join("; ")
+
+/**
  * The conflicts about the claims on one topic.
  *
  * @category constructors
@@ -125,15 +144,17 @@ export const positions = (topic: Topic): ReadonlyArray<Position> => {
 export const onTopic = (topic: Topic, positions: ReadonlyArray<Position>): ReadonlyArray<Conflict> => {
   const conflicts = topic.matched.flatMap((matched) => onClaim(topic, matched))
   if (positions.length === 0) return conflicts
-  const sides = positions.map(({ agents, claims, confidence, matched }) => ({
-    agents,
-    claim: matched.map((each) => each.claim).join("; "),
+  const sides = positions.map((position) => ({
+    agents: position.agents,
+    claim: textOf(position),
     stance: "support" as const,
-    confidence,
-    evidence: evidenceOf(claims)
+    confidence: position.confidence,
+    evidence: evidenceOf(position.claims)
   }))
   const rests = positions.flatMap((position) => position.claims.map((claim) => claim.id))
-  return [...conflicts, make("disagreement", topic.topic, [topic.key, ...rests.toSorted(compare)], false, sides)]
+  const severity = severityOf(positions.flatMap((position) => position.claims)) ?? "medium"
+  const about = { type: "disagreement", topic: topic.topic, blocking: false, severity } as const
+  return [...conflicts, make(about, [topic.key, ...rests.toSorted(compare)], sides)]
 }
 
 /**
@@ -165,17 +186,17 @@ export const onFiles = (
 }
 
 const onClaim = (topic: Topic, matched: Matched): ReadonlyArray<Conflict> => {
-  const { claims } = matched
+  const { claims, similarity } = matched
+  const alike = similarity < 1 ? { similarity: Confidence.round(similarity) } : {}
   const conflicts: Array<Conflict> = []
   const add = (type: Type, blocking: boolean, groups: ReadonlyArray<ReadonlyArray<Claim>>) => {
     const sides = groups.filter((group) => group.length > 0)
     const rests = sides.flat().map((claim) => claim.id)
+    const severity = severityOf(sides.flat()) ?? (type === "contradiction" ? "medium" : "low")
     conflicts.push(
       make(
-        type,
-        topic.topic,
+        { type, topic: topic.topic, blocking, severity, ...alike },
         [topic.key, ...rests.toSorted(compare)],
-        blocking,
         sides.map((side) => sideOf(matched, side))
       )
     )
@@ -202,6 +223,7 @@ interface Version {
   readonly path: string
   readonly content: string | undefined
   readonly sha256: string | undefined
+  readonly base: string | undefined
   readonly confidence: number
 }
 
@@ -215,6 +237,7 @@ const versionsOf = (agent: string, result: Result): ReadonlyArray<Version> =>
             path: path(file.path),
             content: file.content,
             sha256: file.sha256,
+            base: file.base,
             confidence: result.confidence ?? 0.5
           }
         ]
@@ -226,7 +249,8 @@ const onFile = (path: string, versions: ReadonlyArray<Version>): ReadonlyArray<C
     content === undefined ? (sha256 ?? "") : digest(content)
   )
   const groups = [...contents].map(([sha256, of]) => ({ sha256, of, agents: agentsOf(of) }))
-  const sides = opposed(groups).map(({ agents, of, sha256 }) => ({
+  const contested = opposed(groups)
+  const sides = contested.map(({ agents, of, sha256 }) => ({
     agents,
     claim: `sha256:${sha256}`,
     stance: "support" as const,
@@ -235,17 +259,35 @@ const onFile = (path: string, versions: ReadonlyArray<Version>): ReadonlyArray<C
   }))
   if (sides.length === 0) return []
   const rests = sides.map((side) => JSON.stringify([side.claim, side.agents]))
-  return [make("file", path, [path, ...rests.toSorted(compare)], true, sides)]
+  const merged = mergeOf(contested)
+  const blocking = merged?.clean !== true
+  const about = { type: "file", topic: path, blocking, severity: blocking ? "high" : "low" } as const
+  const conflict = make(about, [path, ...rests.toSorted(compare)], sides)
+  return [merged === undefined ? conflict : { ...conflict, merge: merged }]
+}
+
+/** In the order of the agents; with a base only if all of them began with it. */
+const mergeOf = (
+  groups: ReadonlyArray<{ readonly agents: ReadonlyArray<string>; readonly of: ReadonlyArray<Version> }>
+) => {
+  const versions = groups.flatMap(({ agents, of }) => {
+    const content = of.find((version) => version.content !== undefined)?.content
+    return content === undefined ? [] : [{ agents, content }]
+  })
+  if (versions.length < groups.length) return undefined
+  const [base, ...others] = new Set(groups.flatMap(({ of }) => of.map((version) => version.base)))
+  const ordered = versions.toSorted(
+    (a, b) => compare(a.agents.join(), b.agents.join()) || compare(a.content, b.content)
+  )
+  return merge(ordered, others.length === 0 ? base : undefined)
 }
 
 const surest = (agent: string, versions: ReadonlyArray<Version>): number =>
   versions.reduce((most, version) => (version.agent === agent ? Math.max(most, version.confidence) : most), 0)
 
 const make = (
-  type: Type,
-  topic: string,
+  about: Pick<Conflict, "type" | "topic" | "blocking" | "severity" | "similarity">,
   rests: ReadonlyArray<string>,
-  blocking: boolean,
   unordered: ReadonlyArray<Side>
 ): Conflict => {
   const sides = unordered
@@ -257,8 +299,11 @@ const make = (
         compare(a.claim, b.claim) ||
         stances.indexOf(a.stance) - stances.indexOf(b.stance)
     )
-  return { id: identify("x", [type, ...rests]), type, topic, blocking, sides, minority: minorityOf(sides) }
+  return { id: identify("x", [about.type, ...rests]), ...about, sides, minority: minorityOf(sides) }
 }
+
+const severityOf = (claims: ReadonlyArray<Claim>): Severity | undefined =>
+  Severity.literals.find((severity) => claims.some((claim) => claim.severity === severity))
 
 const stances = Stance.literals
 
@@ -274,9 +319,10 @@ const minorityOf = ([first, ...others]: ReadonlyArray<Side>): Conflict["minority
   }
 }
 
+/** In its own words, where these are not the others'. */
 const sideOf = (matched: Matched, claims: ReadonlyArray<Claim>): Side => ({
   agents: agentsOf(claims),
-  claim: matched.claim,
+  claim: matched.similarity < 1 ? distinct(claims.map(({ claim }) => claim)).join("; ") : matched.claim,
   stance: claims[0]?.stance ?? "support",
   confidence: Confidence.pool(claims),
   evidence: evidenceOf(claims)

@@ -9,7 +9,9 @@
 import { DateTime, Effect, HashSet, Option, Predicate, Schema, Stream } from "effect"
 import * as Inbox from "./Inbox.ts"
 import { Journal } from "./Journal.ts"
+import * as Lease from "./Lease.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Permits from "./Permits.ts"
 import { Queue } from "./Queue.ts"
 import * as Recall from "./Recall.ts"
 import { isOfWorkflow, ownerOf } from "./Resumption.ts"
@@ -17,6 +19,7 @@ import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { nowText, SessionNotFound, Sessions } from "./Sessions.ts"
 import * as Wake from "./Wake.ts"
+import * as Wakes from "./Wakes.ts"
 import * as Worker from "./Worker.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
 import * as WorkflowRuns from "./WorkflowRuns.ts"
@@ -109,7 +112,7 @@ export interface Pruned {
 /**
  * Deletes ended sessions that were last written to before a time, in milliseconds since the epoch, and of whom no wake is
  * pending; and runs of workflows that had ended by then and have no sessions left. A session that is forked stays as long as
- * its fork. Also ends deletions of which somebody died. A dry run only tells what it would delete.
+ * its fork. With a run go the queues that were its own. Also ends deletions of which somebody died. A dry run only tells what it would delete.
  *
  * @category constructors
  * @since 0.1.0
@@ -151,6 +154,7 @@ const pruneRuns = Effect.fnUntraced(function* (
   dryRun: boolean
 ) {
   const journal = yield* Journal
+  const queue = yield* Queue
   const left = (yield* (yield* Sessions).list()).filter(({ session_id }) => !gone.has(session_id))
   const owners = new Set<string>(left.map(({ orchestrator }) => orchestrator))
   const ids = new Set<string>(left.map(({ session_id }) => session_id))
@@ -160,6 +164,7 @@ const pruneRuns = Effect.fnUntraced(function* (
     const run = yield* (yield* WorkflowRuns.open(runId)).refresh
     const spawned = [...run.spawned.values()].some(({ session_id }) => ids.has(session_id))
     if (!WorkflowRun.isOver(run) || !isOld(run.ended?.at ?? "") || spawned || owners.has(runId)) continue
+    if (Option.isSome(yield* Lease.holder(runId))) continue
     runs.push(runId)
     if (dryRun) continue
     // First what chooses it: a run of the same workflow then gets an id of its own.
@@ -167,6 +172,9 @@ const pruneRuns = Effect.fnUntraced(function* (
       const [last] = yield* own(Stream.runCollect(journal.read(key, version - 1)))
       if (isIdentityOf(last?.record, runId)) yield* own(journal.delete(key))
     }
+    const queues = [Lease.queueOf(runId), Permits.queueOf(runId), Worker.queueOf(runId), Wakes.queueOf(runId)]
+    yield* Effect.forEach(queues, (name) => own(queue.delete(name)), { discard: true })
+    // Last, because by this one the run is found.
     yield* own(journal.delete(key))
   }
   return runs
@@ -256,7 +264,7 @@ const begin = Effect.fnUntraced(function* ({ orchestrator, session_id }: Session
 const sweep = Effect.fnUntraced(function* (id: string, orchestrator: string) {
   const journal = yield* Journal
   const queue = yield* Queue
-  const name = `wake/${orchestrator}`
+  const name = Wakes.queueOf(orchestrator)
   for (const item of yield* own(queue.inspect(name))) {
     if (item.id.startsWith(`${id}/`)) yield* own(queue.settle(name, item.id, { type: "completed" }))
   }
@@ -311,7 +319,8 @@ const journalOf = Effect.fnUntraced(function* (id: string) {
     key: `session/${id}`,
     record: RecordJson,
     initial: undefined,
-    apply: Session.apply
+    apply: Session.apply,
+    salvage: Session.salvage
   })
 })
 

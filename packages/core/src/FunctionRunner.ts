@@ -6,7 +6,7 @@
  */
 import { Effect, Queue, Stream } from "effect"
 import type { Result } from "./Agent.ts"
-import { type Assignment, type Event, type Execute, parseResult, RunFailed } from "./AgentRunner.ts"
+import { type Assignment, type Event, type Execute, type Line, parseResult, RunFailed } from "./AgentRunner.ts"
 import { failureOf } from "./internal/failure.ts"
 
 /**
@@ -21,10 +21,15 @@ export interface Task {
   readonly run: number
   readonly attempt: number
   readonly inputs: Assignment["inputs"]
+  readonly metadata: Assignment["session"]["metadata"]
   readonly checkpoints: Assignment["session"]["checkpoints"]
   readonly synthesis: unknown
-  /** What it was told each time that it was resumed, oldest first. */
+  /** What it was told before this run, oldest first. */
   readonly told: Assignment["session"]["told"]
+  readonly alive: Line["alive"]
+  readonly hear: Line["hear"]
+  readonly spawn: Line["spawn"]
+  readonly collect: Line["collect"]
   /** Commits a checkpoint, a turn or a finding to the session while the agent works. */
   readonly emit: (event: Exclude<Event, { readonly type: "result" }>) => Effect.Effect<void>
 }
@@ -47,7 +52,7 @@ export type AgentFunction<R = never> = (task: Task) => Effect.Effect<Result | st
 export const make = <R = never>(functions: {
   readonly [name: string]: AgentFunction<R>
 }): Effect.Effect<Execute, never, R> =>
-  Effect.map(Effect.context<R>(), (context) => (assignment) => {
+  Effect.map(Effect.context<R>(), (context) => (assignment, line = alone) => {
     const { session } = assignment
     const name = session.runner.type === "function" ? session.runner.name : ""
     const agent = new Map(Object.entries(functions)).get(name)
@@ -64,9 +69,11 @@ export const make = <R = never>(functions: {
             run: session.run,
             attempt: assignment.attempt,
             inputs: assignment.inputs,
+            metadata: session.metadata,
             checkpoints: session.checkpoints,
             synthesis: session.synthesis,
             told: session.told,
+            ...line,
             emit: (event) => Effect.asVoid(Queue.offer(queue, event))
           })
         ).pipe(
@@ -79,3 +86,10 @@ export const make = <R = never>(functions: {
       { bufferSize: 16 }
     )
   })
+
+const alone: Line = {
+  alive: Effect.void,
+  hear: Effect.succeed([]),
+  spawn: () => Effect.die("nobody is here to spawn an agent"),
+  collect: () => Effect.succeed([])
+}

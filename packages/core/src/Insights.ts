@@ -1,19 +1,21 @@
 /**
- * What the claims of several agents show together and none of them said: few, each citing the claims it rests on.
+ * What the claims of several agents show together and none of them said: few, each citing the claims it rests on; a gap cites
+ * none, since it is what no claim is about.
  *
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import { compare, distinct, identify, place, type Claim, type Topic } from "./Claims.ts"
+import { compare, distinct, identify, normalise, path, type Claim, type Place, type Topic } from "./Claims.ts"
 
 /**
  * `corroboration`: one claim, from evidence of more than one agent's own. `shared_cause`: findings of several agents on different topics at one
- * place. `complementary_coverage`: what only one agent looked at, where agents looked at different things.
+ * place. `complementary_coverage`: what only one agent looked at, where agents looked at different things. `gap`: what was to be
+ * looked at, or was changed, and no claim is about.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const Kind = Schema.Literals(["corroboration", "shared_cause", "complementary_coverage"])
+export const Kind = Schema.Literals(["corroboration", "shared_cause", "complementary_coverage", "gap"])
 
 /**
  * @category models
@@ -66,26 +68,25 @@ export const limit = 5
  * @category constructors
  * @since 0.1.0
  */
-export const find = (topics: ReadonlyArray<Topic>, agreed: ReadonlyArray<Agreed>): ReadonlyArray<Insight> => {
+export const find = (
+  topics: ReadonlyArray<Topic>,
+  agreed: ReadonlyArray<Agreed>,
+  scope: ReadonlyArray<string> = []
+): ReadonlyArray<Insight> => {
   const supporting = topics.flatMap((topic) =>
     topic.matched.flatMap(({ claims }) =>
       claims.flatMap((each) =>
-        each.stance === "support" ? [{ claim: each, places: placesOf(each), topic: topic.topic }] : []
+        each.stance === "support" ? [{ claim: each, places: each.places, topic: topic.topic }] : []
       )
     )
   )
-  return [...corroborations(agreed), ...sharedCauses(supporting), ...coverage(supporting)]
+  return [...corroborations(agreed), ...sharedCauses(supporting), ...coverage(supporting), ...gaps(topics, scope)]
 }
 
 interface Finding {
   readonly claim: Claim
   readonly topic: string
   readonly places: ReadonlyArray<Place>
-}
-
-interface Place {
-  readonly file: string
-  readonly line: string | undefined
 }
 
 interface Candidate {
@@ -168,6 +169,30 @@ const coverage = (findings: ReadonlyArray<Finding>): ReadonlyArray<Insight> => {
   return byFile.length > 0 ? byFile : divided("topics", topics)
 }
 
+/** Whatever its stance, a claim that cites a thing has looked at it; what it cites in a folder covers the folder. */
+const gaps = (topics: ReadonlyArray<Topic>, scope: ReadonlyArray<string>): ReadonlyArray<Insight> => {
+  if (scope.length === 0) return []
+  const covered = new Set<string>()
+  for (const topic of topics) {
+    covered.add(topic.key)
+    for (const { claims } of topic.matched) {
+      for (const claim of claims) {
+        for (const { file } of claim.places) {
+          for (let part = file; part !== "" && !covered.has(part); part = part.slice(0, part.lastIndexOf("/"))) {
+            covered.add(part)
+            if (!part.includes("/")) break
+          }
+        }
+      }
+    }
+  }
+  const asked = distinct(scope.map((part) => path(part)))
+  const open = asked.filter((part) => part !== "" && !covered.has(part) && !covered.has(normalise(part)))
+  if (open.length === 0) return []
+  const statement = `No claim is about ${open.length} of the ${asked.length} that were to be looked at: ${listed(open)}.`
+  return [insight("gap", JSON.stringify(open), [], statement)]
+}
+
 const divided = (what: string, parts: ReadonlyMap<string, ReadonlySet<Finding>>): ReadonlyArray<Insight> => {
   const alone = new Map<string, Array<{ readonly part: string; readonly claim: Claim }>>()
   for (const [part, findings] of parts) {
@@ -191,12 +216,6 @@ const divided = (what: string, parts: ReadonlyMap<string, ReadonlySet<Finding>>)
   const claims = shown.flatMap(({ named }) => named.map(({ claim }) => claim))
   return [insight("complementary_coverage", what, claims, statement)]
 }
-
-const placesOf = (claim: Claim): ReadonlyArray<Place> =>
-  claim.evidence.flatMap((evidence) => {
-    const found = place(evidence)
-    return found === undefined ? [] : [found]
-  })
 
 const insight = (kind: Kind, key: string, claims: ReadonlyArray<Claim>, statement: string): Insight => {
   const supports = distinct(claims.map((claim) => claim.id))

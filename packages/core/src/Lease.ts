@@ -38,7 +38,7 @@ export const acquire = Effect.fn("Lease.acquire")(function* (
   options: { readonly wait?: Duration.Input | undefined } = {}
 ): Effect.fn.Return<Effect.Effect<void>, Owned | TransportError, Queue | Scope.Scope> {
   const queue = yield* Queue
-  const key = `owner/${name}`
+  const key = queueOf(name)
   yield* own(queue.offer(key, { id: "owner", payload: null }, { revive: true }))
   while (true) {
     // Given back, never completed: whoever waits for it is handed it at once.
@@ -66,6 +66,14 @@ export const holder = Effect.fn("Lease.holder")(function* (
   name: string
 ): Effect.fn.Return<Option.Option<Owner>, TransportError, Queue> {
   const queue = yield* Queue
-  const items = yield* own(queue.inspect(`owner/${name}`))
+  const items = yield* own(queue.inspect(queueOf(name)))
   return Option.fromNullishOr(items.find((item) => item.id === "owner" && !item.abandoned)?.owner)
 })
+
+/**
+ * The queue that a lease is a message of.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const queueOf = (name: string): string => `owner/${name}`

@@ -3,27 +3,24 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, Layer, PubSub, Schema, Semaphore, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Metric, Option, PubSub, Stream } from "effect"
+import * as Alert from "./Alert.ts"
 import type { AgentRunner } from "./AgentRunner.ts"
 import type { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
 import * as Outbox from "./Outbox.ts"
-import { makeSignal, Queue } from "./Queue.ts"
-import type { UnknownRole } from "./Role.ts"
+import * as Permits from "./Permits.ts"
+import { makeSignal, Queue, type Signal } from "./Queue.ts"
 import * as Session from "./Session.ts"
-import type { InvalidSessionId } from "./SessionId.ts"
-import {
-  type CreateOptions,
-  type InvalidField,
-  type SessionExists,
-  type SessionNotFound,
-  Sessions
-} from "./Sessions.ts"
+import { type SessionNotFound, Sessions } from "./Sessions.ts"
+import * as Spawn from "./Spawn.ts"
 import type { Report } from "./Census.ts"
+import * as Telemetry from "./Telemetry.ts"
 import type { TransportError } from "./TransportError.ts"
 import { isTerminal, type Wake } from "./Wake.ts"
 import { Wakes } from "./Wakes.ts"
 import * as Worker from "./Worker.ts"
+import { makeWatch } from "./internal/orchestratorWatch.ts"
 import { own } from "./internal/own.ts"
 import { patiently } from "./internal/patience.ts"
 
@@ -34,8 +31,10 @@ import { patiently } from "./internal/patience.ts"
 export interface Options {
   /** Names its inbox, which has one owner at a time; `main` by default. */
   readonly name?: string | undefined
-  /** How many runs execute at once; 5 by default. */
+  /** How many runs of its whole tree of agents execute at once, on all processes; 5 by default. */
   readonly maxParallel?: number | undefined
+  /** How many of them this process executes at once: as many as there may be by default, 0 to leave all to other workers. */
+  readonly workers?: number | undefined
   /** How many runs may wait for a permit before `spawn` refuses; 100 by default. */
   readonly capacity?: number | undefined
   /**
@@ -43,8 +42,11 @@ export interface Options {
    * again. It may see a wake twice, with the same id.
    */
   readonly onWake?: ((wake: Wake) => Effect.Effect<void, TransportError>) | undefined
+  /** Hears of what an operator should look at; a warning in the log by default. */
+  readonly onAlert?: ((alert: Alert.Alert) => Effect.Effect<void>) | undefined
   /** Sees every record that the workers commit. */
   readonly observe?: Worker.Options["observe"]
+  readonly listen?: Worker.Options["listen"]
   /**
    * Whether sessions of before go on by themselves, which is the default; otherwise each goes on once it is adopted.
    */
@@ -55,56 +57,7 @@ export interface Options {
   readonly pid?: number | undefined
 }
 
-/**
- * The dispatch queue or the inbox is full. Nothing was created: wait for agents to end, or for wakes to be handled.
- *
- * @category errors
- * @since 0.1.0
- */
-export class AtCapacity extends Schema.TaggedError<AtCapacity>("@sartor/core/Orchestrator/AtCapacity")("AtCapacity", {
-  orchestrator: Schema.String,
-  what: Schema.Literals(["dispatch", "inbox"]),
-  capacity: Schema.Natural
-}) {
-  override get message() {
-    const held = this.what === "dispatch" ? "runs that wait" : "wakes that are not acknowledged"
-    return `"${this.orchestrator}" is at its limit of ${this.capacity} ${held}: spawn again when some are done`
-  }
-}
-
-/**
- * What to run: a session's fields, with the runner that executes it. The name is how a synthesis shows the agent.
- *
- * @category models
- * @since 0.1.0
- */
-export type Task = Omit<CreateOptions, "orchestrator" | "runner"> & {
-  readonly runner: Exclude<Session.Session["runner"], { readonly type: "external" }>
-}
-
-/**
- * An agent in the background.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Handle {
-  readonly name: string
-  readonly sessionId: Session.Session["session_id"]
-  /**
-   * Waits until the agent has ended or is blocked and its wake is acknowledged, and answers its session. It does not fail
-   * when the agent did.
-   */
-  readonly await: Effect.Effect<Session.Session, SessionNotFound | TransportError>
-}
-
-/**
- * The wakes that an orchestrator leaves unacknowledged before it refuses to spawn.
- *
- * @category configuration
- * @since 0.1.0
- */
-export const inboxCapacity = 100
+export { AtCapacity, type Handle, inboxCapacity, report, type Task } from "./Spawn.ts"
 
 /**
  * @category services
@@ -117,20 +70,17 @@ export class Orchestrator extends Context.Service<
     /** Completes if another orchestrator took the name over, because this one was silent for too long. It works no more. */
     readonly lost: Effect.Effect<void>
     /** Creates a session and returns at once; it runs when a permit is free, in the order of spawning. */
-    readonly spawn: (
-      task: Task
-    ) => Effect.Effect<
-      Handle,
-      AtCapacity | SessionExists | InvalidField | UnknownRole | InvalidSessionId | TransportError
-    >
+    readonly spawn: (task: Spawn.Task) => Effect.Effect<Spawn.Handle, Spawn.SpawnError>
     /** Gets a handle on a session, and puts it back into the queue if it still has to run. */
-    readonly adopt: (sessionId: string) => Effect.Effect<Handle, SessionNotFound | TransportError>
+    readonly adopt: (sessionId: string) => Effect.Effect<Spawn.Handle, SessionNotFound | TransportError>
     /** Waits for all and reports on each, for `Synthesis.synthesize`. */
     readonly collect: (
-      handles: ReadonlyArray<Handle>
+      handles: ReadonlyArray<Spawn.Handle>
     ) => Effect.Effect<ReadonlyArray<Report>, SessionNotFound | TransportError>
     /** Every wake from now on, after it is acknowledged; for what must not miss one, use `onWake`. */
     readonly wakes: Stream.Stream<Wake>
+    /** Every alert from now on. */
+    readonly alerts: Stream.Stream<Alert.Alert>
     readonly cancel: (
       sessionId: string,
       reason: string
@@ -147,46 +97,56 @@ export class Orchestrator extends Context.Service<
  */
 export const make = Effect.fn("Orchestrator.make")(function* (options: Options = {}) {
   const { capacity = 100, maxParallel = 5, name = "main", onWake = () => Effect.void, resume = true } = options
-  const queue = yield* Queue
+  const { onAlert = (alert: Alert.Alert) => Effect.logWarning(Alert.message(alert)) } = options
   const sessions = yield* Sessions
   const wakes = yield* Wakes
   const context = yield* Effect.context<Queue | Sessions | Wakes>()
   const lost = yield* Lease.acquire(name, { wait: options.wait })
 
   const heard = yield* PubSub.sliding<Wake>(1024)
-  const ended = makeSignal()
-  const spawning = yield* Semaphore.make(1)
+  /** By session, who waits for its end here. */
+  const waiting = new Map<string, Signal>()
+  let spawning = 0
   /** What was spawned or adopted here. */
   const taken = new Set<string>()
 
+  const alerts = yield* PubSub.sliding<Alert.Alert>(256)
+  const alert = (alert: Alert.Alert) =>
+    Effect.andThen(PubSub.publish(alerts, alert), onAlert(alert)).pipe(
+      Effect.catchCause((cause) => Effect.logWarning("A listener of alerts failed", cause))
+    )
+  const watching = makeWatch(name, alert)
+
   const acknowledged = (wake: Wake) => {
-    if (isTerminal(wake.status)) ended.notify()
-    return PubSub.publish(heard, wake)
+    if (isTerminal(wake.status)) waiting.get(wake.session_id)?.notify()
+    return Effect.andThen(PubSub.publish(heard, wake), watching.acknowledged(wake))
   }
-  const dispatch = (session: Session.Session) => Effect.provideContext(Worker.dispatch(session), context)
+  const dispatch = (session: Session.Session, trace?: typeof Telemetry.Trace.Type) =>
+    Effect.provideContext(Spawn.dispatch(session, trace), context)
   const pump = Effect.flatMap(wakes.handle(name, onWake), Effect.forEach(acknowledged))
   let closing = false
   const close = Effect.sync(() => {
     closing = true
   })
   const admit = Effect.suspend(() => (closing ? Effect.never : Effect.void))
-  const worker = Worker.takeOne({ ...options, orchestrator: name, admit })
+  const work = Worker.run({ ...options, alert, orchestrator: name, admit, concurrency: options.workers ?? maxParallel })
   // What somebody committed and could not offer, because it died in between.
   const reconcile = Effect.gen(function* () {
     yield* wakes.reconcile(name)
     const mine = yield* sessions.list({ orchestrator: name })
-    const due = mine.filter((session) => Worker.isDue(session) && (resume || taken.has(session.session_id)))
-    yield* Effect.forEach(due, dispatch, { discard: true })
+    const due = mine.filter((session) => Spawn.isDue(session) && (resume || taken.has(session.session_id)))
+    yield* Effect.forEach(due, (session) => dispatch(session), { discard: true })
+    yield* Effect.provideContext(watching.look, context)
   })
 
-  if (!resume) yield* withdraw(Worker.queueOf(name))
+  if (!resume) yield* withdraw(Spawn.queueOf(name))
+  yield* Permits.provision(name, maxParallel)
   yield* reconcile
   yield* Effect.forkScoped(
-    Effect.forEach(
-      [pump, Effect.delay(reconcile, "5 seconds"), ...Array.from({ length: maxParallel }, () => worker)],
-      forever,
-      { concurrency: "unbounded", discard: true }
-    ).pipe(
+    Effect.all([forever(pump), forever(Effect.delay(reconcile, "5 seconds")), work], {
+      concurrency: "unbounded",
+      discard: true
+    }).pipe(
       Effect.raceFirst(Effect.andThen(lost, close)),
       Effect.andThen(Effect.logWarning(`"${name}" was taken over, because it was silent for too long: it stops here`))
     )
@@ -194,9 +154,11 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   // Comes before the fibre's end: an idle worker would take up what another has just given back.
   yield* Effect.addFinalizer(() => close)
 
-  /** Woken by wakes; looks by itself every second, in case one is late. Outlasts a transport that is away for a while. */
+  /** Woken by the wake; looks by itself now and then, in case it is late. Outlasts a transport that is away for a while. */
   const settled = Effect.fnUntraced(function* (id: string) {
     const session = yield* sessions.open(id, { patient: true })
+    const ended = waiting.get(id) ?? makeSignal()
+    waiting.set(id, ended)
     while (true) {
       const seen = ended.revision()
       const current = yield* session.refresh
@@ -205,45 +167,46 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
         if (last === undefined) return current
         if (yield* patiently(wakes.isSettled(current.orchestrator, last.wake_id))) return current
       }
-      yield* Effect.timeoutOption(ended.changed(seen), "1 second")
+      // Nobody tells here of what is acknowledged elsewhere.
+      yield* Effect.timeoutOption(ended.changed(seen), current.orchestrator === name ? "5 seconds" : "1 second")
     }
   })
-  const handle = (session: Session.Session): Handle => ({
+  const handle = (session: Session.Session): Spawn.Handle => ({
     name: session.name ?? session.session_id,
     sessionId: session.session_id,
     await: settled(session.session_id)
   })
-  const refuseAtCapacity = Effect.gen(function* () {
-    const waiting = yield* own(queue.statistics(Worker.queueOf(name)))
-    if (waiting.ready + waiting.delayed >= capacity) {
-      return yield* new AtCapacity({ orchestrator: name, what: "dispatch", capacity })
-    }
-    const inbox = yield* own(queue.statistics(`wake/${name}`))
-    if (inbox.ready + inbox.delayed + inbox.inFlight >= inboxCapacity) {
-      return yield* new AtCapacity({ orchestrator: name, what: "inbox", capacity: inboxCapacity })
-    }
-  })
   const start = Effect.fnUntraced(function* (session: Session.Session) {
     taken.add(session.session_id)
-    if (Worker.isDue(session)) yield* dispatch(session)
+    if (Spawn.isDue(session)) yield* dispatch(session, Option.getOrUndefined(yield* Telemetry.trace))
     return handle(session)
   })
 
   return Orchestrator.of({
     name,
     lost,
-    spawn: Effect.fn("Orchestrator.spawn")(function* (task) {
-      yield* refuseAtCapacity
-      return yield* start(yield* sessions.create({ ...task, orchestrator: name }))
-    }, spawning.withPermit),
+    spawn: Effect.fn("Orchestrator.spawn")((task: Spawn.Task) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => spawning++),
+        (before) =>
+          Effect.provideContext(Spawn.refuseAtCapacity(name, capacity, before), context).pipe(
+            Effect.andThen(sessions.create({ ...task, orchestrator: name })),
+            Effect.flatMap(start),
+            Effect.tap(() => Metric.update(Telemetry.spawns, 1)),
+            Effect.tapErrorTag("AtCapacity", watching.refused)
+          ),
+        () => Effect.sync(() => (spawning -= 1))
+      )
+    ),
     adopt: Effect.fn("Orchestrator.adopt")(function* (sessionId) {
       return yield* start(yield* sessions.get(sessionId))
     }),
     collect: Effect.fn("Orchestrator.collect")(function* (handles) {
-      const settle = (agent: Handle) => Effect.map(agent.await, (session) => report(agent.name, session))
+      const settle = (agent: Spawn.Handle) => Effect.map(agent.await, (session) => Spawn.report(agent.name, session))
       return yield* Effect.forEach(handles, settle, { concurrency: "unbounded" })
     }),
     wakes: Stream.fromPubSub(heard),
+    alerts: Stream.fromPubSub(alerts),
     cancel: (sessionId, reason) => Effect.asVoid(Effect.provideContext(Outbox.cancel(sessionId, reason), context))
   })
 })
@@ -256,25 +219,6 @@ export const layer = (
   options: Options = {}
 ): Layer.Layer<Orchestrator, Lease.Owned | TransportError, Journal | Queue | Sessions | Wakes | AgentRunner> =>
   Layer.effect(Orchestrator, make(options))
-
-/**
- * What a session comes to, as a synthesis takes it.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const report = (agent: string, session: Session.Session): Report => {
-  const { error, result, status } = session
-  return {
-    agent,
-    outcome:
-      status === "complete" || status === "blocked" || status === "failed" || status === "cancelled"
-        ? status
-        : "missing",
-    ...(result === undefined ? {} : { result }),
-    ...(error === undefined || status === "complete" ? {} : { problem: error })
-  }
-}
 
 /** Takes out of a queue whatever is in it. */
 const withdraw = Effect.fnUntraced(function* (name: string) {

@@ -155,24 +155,45 @@ const wakeOf = Effect.fnUntraced(function* (message: Message, session: Session.S
 })
 
 /**
- * Ends a session for good, with a wake that says so. A worker that executes it stops at once.
+ * Ends a session for good, with a wake that says so, and with it every agent that it has spawned, and theirs. Workers that
+ * execute them stop at once. Of one that is cancelled already only what is left of its agents is ended, and that is a failure.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const cancel = Effect.fn("Outbox.cancel")(function* (sessionId: string, reason: string) {
   const sessions = yield* Sessions
-  const session = yield* sessions.open(sessionId)
-  const after = yield* session.update(
-    Effect.fnUntraced(function* (current, at) {
-      const summary = reason.slice(0, Wake.maxSummary)
-      const wake = yield* makeWake(current, "failed", { summary, error: { code: "cancelled", message: summary } })
-      return [{ type: "cancelled" as const, at, run: current.run, reason, wake }]
-    })
-  )
-  const wake = Session.terminalWake(after)
-  if (wake !== undefined) yield* relay(after.orchestrator, wake)
-  return after
+  const cancelOne = Effect.fnUntraced(function* (id: string, why: string) {
+    const session = yield* sessions.open(id)
+    const after = yield* session.update(
+      Effect.fnUntraced(function* (current, at) {
+        const summary = why.slice(0, Wake.maxSummary)
+        const wake = yield* makeWake(current, "failed", { summary, error: { code: "cancelled", message: summary } })
+        return [{ type: "cancelled" as const, at, run: current.run, reason: why, wake }]
+      })
+    )
+    const wake = Session.terminalWake(after)
+    if (wake !== undefined) yield* relay(after.orchestrator, wake)
+    return after
+  })
+  // First itself: from then on it spawns no more.
+  const cancelled = yield* Effect.result(cancelOne(sessionId, reason))
+  let parents: ReadonlyArray<string> = [sessionId]
+  while (parents.length > 0) {
+    const all = yield* sessions.list()
+    const children = all.filter(({ parent_id }) => parent_id !== undefined && parents.includes(parent_id))
+    yield* Effect.forEach(
+      children.filter(({ status }) => !Session.isEnded(status)),
+      ({ parent_id, session_id }) =>
+        cancelOne(session_id, `${parent_id}, which spawned it, was cancelled: ${reason}`).pipe(
+          // It ended by itself meanwhile.
+          Effect.catchTag(["IllegalTransition", "SessionNotFound"], () => Effect.void)
+        ),
+      { discard: true }
+    )
+    parents = children.map(({ session_id }) => session_id)
+  }
+  return yield* Effect.fromResult(cancelled)
 })
 
 /**

@@ -195,6 +195,11 @@ export class Queue extends Context.Service<
      * ids can be offered as new ones.
      */
     readonly prune: (queue: string, until: QueueLog.Until) => Effect.Effect<void, InvalidKey | TransportError>
+    /**
+     * Forgets a queue with all that is in it: its ids are new again, holders have lost what they hold, and `names` leaves it
+     * out until it is offered to again. What is offered meanwhile may go too, or fail as `unavailable`. Deleting an unknown queue does nothing.
+     */
+    readonly delete: (queue: string) => Effect.Effect<void, InvalidKey | TransportError>
     readonly statistics: (queue: string) => Effect.Effect<Statistics, InvalidKey | TransportError>
     /** Lists the names of the queues that start with a prefix, sorted. */
     readonly names: (prefix?: string) => Effect.Effect<ReadonlyArray<string>, TransportError>
@@ -208,13 +213,23 @@ export class Queue extends Context.Service<
  * @since 0.1.0
  */
 export interface Log {
-  readonly state: QueueLog.QueueLog
-  /** Applies what other processes have written. */
+  readonly state: QueueLog.View
+  /** What was offered under an id; `null` once it is completed. */
+  readonly payload: (id: string) => Effect.Effect<Schema.Json, TransportError>
+  /** Applies what is known here of others' writes, without asking for more: an append decides, so that this may be behind. */
+  readonly glance: Effect.Effect<void, TransportError>
+  /** Applies all that other processes have written until now. */
   readonly refresh: Effect.Effect<void, TransportError>
-  /** Makes durable what `state` shows, where another process wrote it and may not have done so yet. */
-  readonly durable: Effect.Effect<void, TransportError>
-  /** Writes records durably and applies them after what others wrote before. Answers which of them had an effect. */
-  readonly append: (records: ReadonlyArray<QueueLog.Record>) => Effect.Effect<ReadonlyArray<boolean>, TransportError>
+  /** Waits until the offer of a message is durable, or all that `state` shows: whoever wrote it may not have waited. */
+  readonly durable: (item?: QueueLog.Item<unknown>) => Effect.Effect<void, TransportError>
+  /**
+   * Writes records and applies them after what others wrote before. Answers which of them had an effect, once they are
+   * durable; with `durable: false` as soon as they outlive this process, and they become durable soon after.
+   */
+  readonly append: (
+    records: ReadonlyArray<QueueLog.Record>,
+    options?: { readonly durable?: boolean | undefined }
+  ) => Effect.Effect<ReadonlyArray<boolean>, TransportError>
   /** Grows whenever the state may have changed. */
   readonly revision: () => number
   /** Completes once `revision` differs from the one given. */
@@ -228,6 +243,8 @@ export interface Log {
 export interface Logs {
   readonly open: (queue: string) => Effect.Effect<Log, TransportError>
   readonly names: Effect.Effect<ReadonlyArray<string>, TransportError>
+  /** Removes a log that holds nothing, so that `names` leaves it out. An open one goes on: what is appended makes it anew. */
+  readonly remove: (queue: string) => Effect.Effect<void, TransportError>
   readonly owner: QueueLog.Owner
   /** Whether the owner of a claim is proven dead, so that its lease need not be waited for. */
   readonly isGone: (owner: QueueLog.Owner) => boolean
@@ -239,7 +256,7 @@ export interface Logs {
  * @category constructors
  * @since 0.1.0
  */
-export const fromLogs = (logs: Logs): Queue["Service"] =>
+export const fromLogs = (logs: Logs): Effect.Effect<Queue["Service"], never, Scope.Scope> =>
   queueService.make(logs, {
     maxIdLength,
     maxPayloadBytes,

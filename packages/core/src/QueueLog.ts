@@ -29,25 +29,34 @@ export const Owner = Schema.Struct({
  */
 export type Owner = typeof Owner.Type
 
-/**
- * One line of a queue's log.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Record = Schema.Union([
-  Schema.Struct({
-    type: Schema.tag("offered"),
-    id: Schema.String,
-    payload: Schema.Json,
-    priority: Schema.Int,
-    /** Not before this time, in milliseconds since the epoch. */
-    due: Schema.optionalKey(Schema.Number),
-    /** Void where as many messages are not settled: decided by the order of the log, so that no race exceeds it. */
-    capacity: Schema.optionalKey(Schema.Number),
-    /** Starts a completed or dead id again; without it an offer of a known id is void. */
-    revive: Schema.optionalKey(Schema.Boolean)
-  }),
+const Offered = Schema.Struct({
+  type: Schema.tag("offered"),
+  id: Schema.String,
+  priority: Schema.Int,
+  /** Not before this time, in milliseconds since the epoch. */
+  due: Schema.optionalKey(Schema.Number),
+  /** Void where as many messages are not settled: decided by the order of the log, so that no race exceeds it. */
+  capacity: Schema.optionalKey(Schema.Number),
+  /** Starts a completed or dead id again; without it an offer of a known id is void. */
+  revive: Schema.optionalKey(Schema.Boolean)
+})
+
+/** What a compacted log knows of a message instead of how it came about; void for a known id. */
+const Kept = Schema.Struct({
+  type: Schema.tag("kept"),
+  id: Schema.String,
+  /** Whether a message that waits is delayed is told by `due` and the clock. */
+  state: Schema.Literals(["waiting", "in_flight", "completed", "dead"]),
+  offered: Schema.Number,
+  priority: Schema.optionalKey(Schema.Int),
+  attempt: Schema.optionalKey(Schema.Natural),
+  due: Schema.optionalKey(Schema.Number),
+  reason: Schema.optionalKey(Schema.String),
+  settled: Schema.optionalKey(Schema.Number),
+  claim: Schema.optionalKey(Schema.Struct({ id: Schema.String, owner: Owner, lease: Schema.Number, at: Schema.Number }))
+})
+
+const Change = Schema.Union([
   Schema.Struct({
     type: Schema.tag("claimed"),
     id: Schema.String,
@@ -79,32 +88,39 @@ export const Record = Schema.Union([
     type: Schema.tag("pruned"),
     completed: Schema.optionalKey(Schema.Number),
     dead: Schema.optionalKey(Schema.Number)
-  }),
-  /** What a compacted log knows of a message instead of how it came about; void for a known id. */
-  Schema.Struct({
-    type: Schema.tag("kept"),
-    id: Schema.String,
-    /** Whether a message that waits is delayed is told by `due` and the clock. */
-    state: Schema.Literals(["waiting", "in_flight", "completed", "dead"]),
-    offered: Schema.Number,
-    /** Left out of a completed message. */
-    payload: Schema.optionalKey(Schema.Json),
-    priority: Schema.optionalKey(Schema.Int),
-    attempt: Schema.optionalKey(Schema.Natural),
-    due: Schema.optionalKey(Schema.Number),
-    reason: Schema.optionalKey(Schema.String),
-    settled: Schema.optionalKey(Schema.Number),
-    claim: Schema.optionalKey(
-      Schema.Struct({ id: Schema.String, owner: Owner, lease: Schema.Number, at: Schema.Number })
-    )
   })
 ])
+
+/**
+ * The schema of one line of a queue's log, for a log that keeps this of a payload: the JSON itself, or where it lies.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const recordOf = <P extends Schema.Top>(payload: P) =>
+  Schema.Union([
+    Schema.Struct({ ...Offered.fields, payload }),
+    // Left out of a completed message.
+    Schema.Struct({ ...Kept.fields, payload: Schema.optionalKey(payload) }),
+    ...Change.members
+  ])
+
+/**
+ * One line of a queue's log that holds the payloads.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Record = recordOf(Schema.Json)
 
 /**
  * @category models
  * @since 0.1.0
  */
-export type Record = typeof Record.Type
+export type Record<P = Schema.Json> =
+  | (typeof Offered.Type & { readonly payload: P })
+  | (typeof Kept.Type & { readonly payload?: P })
+  | typeof Change.Type
 
 /**
  * @category models
@@ -118,12 +134,13 @@ export type State = "ready" | "delayed" | "in_flight" | "completed" | "dead"
  * @category models
  * @since 0.1.0
  */
-export interface Item {
+export interface Item<P = Schema.Json> {
   readonly id: string
   /** Position of the offer in the log: ties of priority are first in, first out. */
   readonly sequence: number
   readonly offeredAt: number
-  payload: Schema.Json
+  /** Nothing once it is completed. */
+  payload: P | undefined
   priority: number
   state: State
   /** Claims counted; one given back by an interruption is uncounted. */
@@ -138,28 +155,39 @@ export interface Item {
 }
 
 /**
+ * What can be seen of a queue's state, whatever it keeps of the payloads.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface View<P = unknown> {
+  readonly items: ReadonlyMap<string, Item<P>>
+  /** Messages that a claim holds. */
+  readonly inFlight: ReadonlySet<Item<P>>
+  /** Messages that wait for a time, soonest first. */
+  readonly delayed: ReadonlyArray<Item<P>>
+  /** How many messages are not settled yet. */
+  readonly live: number
+  /** The sequence of the newest offer; 0 before the first. */
+  readonly newest: number
+  /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
+  readonly next: (now: number, skip: ReadonlySet<string>) => Option.Option<Item<P>>
+}
+
+/**
  * The state of one queue. It is mutable: one log, one state, one reader.
  *
  * @category models
  * @since 0.1.0
  */
-export interface QueueLog {
-  readonly items: ReadonlyMap<string, Item>
-  /** Messages that a claim holds. */
-  readonly inFlight: ReadonlySet<Item>
-  /** Messages that wait for a time, soonest first. */
-  readonly delayed: ReadonlyArray<Item>
-  /** How many messages are not settled yet. */
-  readonly live: number
+export interface QueueLog<P = Schema.Json> extends View<P> {
   /**
    * Applies a record; `at` is when it was written (wall clock), `heard` when it was read here (monotonic clock, in
    * milliseconds). Answers whether it had an effect: a void record changes nothing.
    */
-  readonly apply: (record: Record, at: number, heard: number) => boolean
-  /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
-  readonly next: (now: number, skip: ReadonlySet<string>) => Option.Option<Item>
+  readonly apply: (record: Record<P>, at: number, heard: number) => boolean
   /** Records that lead an empty queue to this state, whatever happens here afterwards. */
-  readonly snapshot: () => ReadonlyArray<Record>
+  readonly snapshot: () => ReadonlyArray<Record<P>>
 }
 
 /**
@@ -168,44 +196,44 @@ export interface QueueLog {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): QueueLog => {
-  const items = new Map<string, Item>()
-  const inFlight = new Set<Item>()
-  const delayed: Array<Item> = []
-  const ready = makeReady()
+export const make = <P = Schema.Json>(): QueueLog<P> => {
+  const items = new Map<string, Item<P>>()
+  const inFlight = new Set<Item<P>>()
+  const delayed: Array<Item<P>> = []
+  const ready = makeReady<P>()
   let sequence = 0
   let live = 0
 
-  const leave = (item: Item) => {
+  const leave = (item: Item<P>) => {
     if (item.state === "delayed") delayed.splice(delayed.indexOf(item), 1)
     if (item.state === "in_flight") inFlight.delete(item)
     item.claim = undefined
   }
-  const move = (item: Item, state: State) => {
+  const move = (item: Item<P>, state: State) => {
     if (isLive(item.state) !== isLive(state)) live += isLive(state) ? 1 : -1
     item.state = state
     if (state === "ready") ready.add(item)
     if (state === "delayed") insert(delayed, item, (a, b) => a.due - b.due || a.sequence - b.sequence)
     if (state === "in_flight") inFlight.add(item)
   }
-  const wait = (item: Item, due: number) => {
+  const wait = (item: Item<P>, due: number) => {
     item.due = due
     move(item, due > 0 ? "delayed" : "ready")
   }
-  const settle = (item: Item, state: "completed" | "dead", at: number) => {
+  const settle = (item: Item<P>, state: "completed" | "dead", at: number) => {
     leave(item)
     item.settledAt = at
-    if (state === "completed") item.payload = null
+    if (state === "completed") item.payload = undefined
     move(item, state)
   }
-  const held = (item: Item, claim: string | undefined) =>
+  const held = (item: Item<P>, claim: string | undefined) =>
     claim === undefined ? isLive(item.state) : item.claim?.id === claim
 
-  const offered = (record: Extract<Record, { type: "offered" }>, at: number) => {
+  const offered = (record: Extract<Record<P>, { type: "offered" }>, at: number) => {
     const known = items.get(record.id)
     if (known !== undefined && (record.revive !== true || isLive(known.state))) return false
     if (record.capacity !== undefined && live >= record.capacity) return false
-    const item: Item = {
+    const item: Item<P> = {
       id: record.id,
       sequence: ++sequence,
       offeredAt: at,
@@ -218,7 +246,7 @@ export const make = (): QueueLog => {
       settledAt: 0,
       claim: undefined
     }
-    items.delete(record.id)
+    if (known !== undefined) items.delete(record.id)
     items.set(record.id, item)
     wait(item, record.due ?? 0)
     return true
@@ -230,13 +258,16 @@ export const make = (): QueueLog => {
     return items.size < before
   }
 
-  const kept = ({ claim, offered: offeredAt, state, ...record }: Extract<Record, { type: "kept" }>, heard: number) => {
+  const kept = (
+    { claim, offered: offeredAt, state, ...record }: Extract<Record<P>, { type: "kept" }>,
+    heard: number
+  ) => {
     if (items.has(record.id)) return false
-    const item: Item = {
+    const item: Item<P> = {
       id: record.id,
       sequence: ++sequence,
       offeredAt,
-      payload: record.payload ?? null,
+      payload: record.payload,
       priority: record.priority ?? 0,
       state: "completed",
       attempt: record.attempt ?? 0,
@@ -251,7 +282,7 @@ export const make = (): QueueLog => {
     return true
   }
 
-  const apply = (record: Record, at: number, heard: number) => {
+  const apply = (record: Record<P>, at: number, heard: number) => {
     if (record.type === "offered") return offered(record, at)
     if (record.type === "pruned") return pruned(record)
     if (record.type === "kept") return kept(record, heard)
@@ -315,6 +346,9 @@ export const make = (): QueueLog => {
     get live() {
       return live
     },
+    get newest() {
+      return sequence
+    },
     apply,
     next,
     snapshot: () => Array.from(items.values(), keep)
@@ -346,12 +380,12 @@ export interface Until {
  * @category constructors
  * @since 0.1.0
  */
-export const isPrunable = ({ settledAt, state }: Item, until: Until): boolean => {
+export const isPrunable = ({ settledAt, state }: Item<unknown>, until: Until): boolean => {
   const limit = state === "completed" ? until.completed : state === "dead" ? until.dead : undefined
   return limit !== undefined && settledAt <= limit
 }
 
-const keep = (item: Item): Record => {
+const keep = <P>(item: Item<P>): Record<P> => {
   const { attempt, claim, due, id, offeredAt: offered, payload, priority, reason, state } = item
   if (state === "completed") return { type: "kept", id, state, offered, settled: item.settledAt }
   return {
@@ -359,7 +393,7 @@ const keep = (item: Item): Record => {
     id,
     state: state === "ready" || state === "delayed" ? "waiting" : state,
     offered,
-    payload,
+    ...(payload === undefined ? {} : { payload }),
     ...(priority === 0 ? {} : { priority }),
     ...(attempt === 0 ? {} : { attempt }),
     ...(due === 0 ? {} : { due }),
@@ -383,11 +417,11 @@ const insert = <A>(sorted: Array<A>, value: A, order: (a: A, b: A) => number) =>
 }
 
 /** Ready messages by priority, then by age. Removal is lazy: what left is skipped, and dropped once it is at the front. */
-const makeReady = () => {
-  const lanes = new Map<number, { readonly items: Array<Item>; front: number }>()
+const makeReady = <P>() => {
+  const lanes = new Map<number, { readonly items: Array<Item<P>>; front: number }>()
   const priorities: Array<number> = []
   return {
-    add: (item: Item) => {
+    add: (item: Item<P>) => {
       let lane = lanes.get(item.priority)
       if (lane === undefined) {
         lane = { items: [], front: 0 }
@@ -403,7 +437,7 @@ const makeReady = () => {
         insert(lane.items, item, (a, b) => a.sequence - b.sequence)
       }
     },
-    first: (skip: ReadonlySet<string>): Option.Option<Item> => {
+    first: (skip: ReadonlySet<string>): Option.Option<Item<P>> => {
       for (const priority of priorities) {
         const lane = lanes.get(priority)
         if (lane === undefined) continue
@@ -413,7 +447,7 @@ const makeReady = () => {
           lane.front = 0
         }
         for (let index = lane.front; index < lane.items.length; index++) {
-          const item = lane.items[index] as Item
+          const item = lane.items[index] as Item<P>
           if (item.state === "ready" && !skip.has(item.id)) return Option.some(item)
         }
       }

@@ -68,17 +68,21 @@ export const history: (
     let inherited: ReadonlyArray<Known> | undefined
     const own: Array<Known> = []
     for (const entry of entries) {
-      const record = yield* Effect.fromResult(decode(id, entry))
-      if (record.type === "inherited") {
+      const decoded = decode(id, entry)
+      const record = Option.getOrUndefined(Result.getSuccess(decoded))
+      if (record?.type === "inherited") {
         inherited = yield* Effect.forEach(record.entries, (known) =>
           Effect.map(Effect.fromResult(decode(id, known)), (record) => ({ ...known, record }))
         )
       }
       if (entry.version > upTo) continue
-      const next = Session.apply(session, record, entry.version)
-      if (Result.isFailure(next)) return yield* damaged(id, entry.version, next.failure.message)
-      session = next.success
-      own.push({ session_id: id, version: entry.version, record })
+      const before: Session.Session | undefined = session
+      session = yield* Effect.fromResult(
+        Result.flatMap(decoded, (record) => applied(id, before, record, entry.version)).pipe(
+          Result.orElse((error) => Result.fromOption(Session.salvage(before, entry.record, entry.version), () => error))
+        )
+      )
+      if (record !== undefined) own.push({ session_id: id, version: entry.version, record })
     }
     if (session === undefined) return Option.none()
     const versions = Session.versionsOf(session)
@@ -138,6 +142,9 @@ const decodeRecord = Schema.decodeUnknownResult(Schema.toCodecJson(Session.Recor
 
 const decode = (id: string, { record, version }: Pick<JournalEntry, "record" | "version">) =>
   Result.mapError(decodeRecord(record), ({ message }) => damaged(id, version, message))
+
+const applied = (id: string, session: Session.Session | undefined, record: Session.Record, version: number) =>
+  Result.mapError(Session.apply(session, record, version), ({ message }) => damaged(id, version, message))
 
 const damaged = (id: string, version: number, detail: string) =>
   new TransportError({

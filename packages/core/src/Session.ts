@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Result, Schema, Struct } from "effect"
-import { Limits, Problem, Result as AgentResult, Runner, Usage } from "./Agent.ts"
+import { Option, Predicate, Result, Schema, Struct } from "effect"
+import { addUsage, Limits, Problem, Result as AgentResult, Runner, Usage } from "./Agent.ts"
 import { Role } from "./Role.ts"
 import { SessionId } from "./SessionId.ts"
-import { isTerminal, Timestamp, Wake } from "./Wake.ts"
+import { isTerminal, Priority, Timestamp, Wake } from "./Wake.ts"
 
 /**
  * @category schemas
@@ -74,7 +74,14 @@ const common = { at: Timestamp, run: Schema.Natural }
 export const Record = Schema.Union([
   Created,
   Schema.Struct({ type: Schema.tag("started"), ...common, worker: Worker }),
-  Schema.Struct({ type: Schema.tag("turn"), ...common, text: Schema.String }),
+  Schema.Struct({
+    type: Schema.tag("turn"),
+    ...common,
+    text: Schema.String,
+    /** What the runner needs to go on from here; nobody else reads it. */
+    entry: Schema.optionalKey(Schema.Json),
+    usage: Schema.optionalKey(Usage)
+  }),
   Schema.Struct({
     type: Schema.tag("checkpoint"),
     ...common,
@@ -101,6 +108,19 @@ export const Record = Schema.Union([
   Schema.Struct({ type: Schema.tag("cancelled"), ...common, reason: Schema.String, wake: Wake }),
   /** Somebody wants it to go on, and may have said something to it. */
   Schema.Struct({ type: Schema.tag("resumed"), ...common, prompt: Schema.optionalKey(Schema.String) }),
+  /** Somebody tells it something, to be read between turns. */
+  Schema.Struct({
+    type: Schema.tag("told"),
+    ...common,
+    text: Schema.String,
+    priority: Schema.optionalKey(Priority),
+    /** It is not read after this. */
+    expires_at: Schema.optionalKey(Timestamp),
+    /** Takes the place of everything that was not read yet. */
+    supersede: Schema.optionalKey(Schema.Boolean)
+  }),
+  /** It has read what it was told at these versions: from here on that is a part of its context. */
+  Schema.Struct({ type: Schema.tag("heard"), ...common, versions: Schema.Array(Schema.Natural) }),
   /** From here on its history is that of an earlier version, and what follows. */
   Schema.Struct({ type: Schema.tag("rolled_back"), ...common, to: Schema.Natural }),
   /** The history that a fork shared with a session that is deleted. */
@@ -134,6 +154,20 @@ export interface Checkpoint {
 }
 
 /**
+ * Something that a session was told and has not read yet. The version is that of the record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Told {
+  readonly version: number
+  readonly at: string
+  readonly text: string
+  readonly priority?: Priority
+  readonly expires_at?: string
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -154,8 +188,7 @@ export interface Run {
  */
 export interface Past {
   readonly version: number
-  readonly state: Pick<Session, "status" | "turns" | "failures" | "told"> &
-    Partial<Pick<Session, "result" | "error" | "usage">>
+  readonly state: Pick<Session, "status" | "turns" | "failures" | "told"> & Partial<Pick<Session, "result" | "error">>
   readonly checkpoint?: Checkpoint
   /** The version before it in the journal. */
   readonly previous: Past | undefined
@@ -176,6 +209,8 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
   readonly updated_at: string
   /** Attempts that failed, since somebody last unblocked it. */
   readonly failures: number
+  /** Workers that died while they executed it, since it last made a step forward or somebody resumed it. */
+  readonly takeovers: number
   readonly runs: ReadonlyArray<Run>
   readonly turns: number
   readonly checkpoints: ReadonlyArray<Checkpoint>
@@ -185,13 +220,16 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
   readonly result?: AgentResult
   /** Why the last run, or attempt, did not complete. */
   readonly error?: Problem
+  /** Of all its runs. A rollback takes none of it back: what was spent is spent. */
   readonly usage?: typeof Usage.Type
-  /** What it was told when it was resumed, oldest first. */
+  /** What it was told when it was resumed, and what it has read since, oldest first. */
   readonly told: ReadonlyArray<{ readonly at: string; readonly text: string }>
+  /** What it was told and has not read, oldest first. */
+  readonly unread: ReadonlyArray<Told>
   /** The version of the newest rollback or resumption: a worker of before has lost it. */
   readonly reset_at: number
   readonly past: Past
-  /** The last version before a gap or an impossible record, until it is rolled back to there or further. */
+  /** The last version before a gap, or a record that is unreadable or impossible, until it is rolled back to there or further. */
   readonly damaged_after?: number
   /** Of a fork: the shared history is in its own journal. */
   readonly owns_history?: true
@@ -265,6 +303,8 @@ const impossible: { readonly [type: string]: string } = {
   ended: "ending its run",
   cancelled: "cancelling it",
   resumed: "resuming it",
+  told: "telling it something",
+  heard: "reading what it was told",
   rolled_back: "rolling it back",
   inherited: "giving it a history",
   closed: "deleting it"
@@ -280,6 +320,8 @@ const allowed: { readonly [type: string]: ReadonlyArray<Status> } = {
   attempt_failed: ["running"],
   suspended: ["running"],
   ended: ["running"],
+  told: ["created", "running", "suspended", "blocked"],
+  heard: ["running"],
   cancelled: ["created", "running", "suspended", "blocked"]
 }
 
@@ -318,7 +360,7 @@ export const apply = (
       : { ...session, damaged_after: session.version }
   const problem = objection(whole, record)
   if (problem !== undefined) {
-    return whole.damaged_after === undefined ? Result.fail(problem) : Result.succeed(salvage(whole, record, version))
+    return whole.damaged_after === undefined ? Result.fail(problem) : Result.succeed(passOver(whole, record, version))
   }
   const target = record.type === "rolled_back" ? at(whole, record.to) : undefined
   const dropped = omitted(whole, record)
@@ -344,7 +386,7 @@ const objection = (session: Session, record: Record) => {
 }
 
 /** Of what came after a gap its runs and wakes count: runs are the fence, and wakes are in the ledger. */
-const salvage = (session: Session, record: Record, version: number): Session => ({
+const passOver = (session: Session, record: Record, version: number): Session => ({
   ...session,
   version,
   updated_at: record.at,
@@ -355,15 +397,47 @@ const salvage = (session: Session, record: Record, version: number): Session => 
       : session.wakes
 })
 
+/**
+ * What is left of a session after a record that cannot be read, or cannot follow: the last good version is the one before it.
+ * Nothing is left where that is the first record.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const salvage = (
+  session: Session | undefined,
+  record: unknown,
+  version: number
+): Option.Option<Session | undefined> => {
+  if (session === undefined) return Option.none()
+  const { run, wake } = Predicate.isReadonlyObject(record) ? record : {}
+  const wakes = Option.filter(decodeWake(wake), ({ wake_id }) =>
+    session.wakes.every((known) => known.wake_id !== wake_id)
+  )
+  return Option.some({
+    ...session,
+    version,
+    damaged_after: session.damaged_after ?? session.version,
+    run: Math.max(
+      session.run,
+      Option.getOrElse(decodeRun(run), () => 0)
+    ),
+    wakes: [...session.wakes, ...Option.toArray(wakes)]
+  })
+}
+
+const decodeRun = Schema.decodeUnknownOption(Schema.Natural)
+const decodeWake = Schema.decodeUnknownOption(Wake)
+
 /** What does not outlast a record: what went wrong before an end belongs to the attempts before it. */
-const omitted = (session: Session, record: Record): ReadonlyArray<"error" | "result" | "usage" | "damaged_after"> => {
+const omitted = (session: Session, record: Record): ReadonlyArray<"error" | "result" | "damaged_after"> => {
   switch (record.type) {
     case "ended":
       return ["error", "result"]
     case "rolled_back":
       return session.damaged_after !== undefined && record.to <= session.damaged_after
-        ? ["error", "result", "usage", "damaged_after"]
-        : ["error", "result", "usage"]
+        ? ["error", "result", "damaged_after"]
+        : ["error", "result"]
     default:
       return []
   }
@@ -386,7 +460,7 @@ const restored = (target: Past): Partial<Session> => {
 
 const remember = (
   session: Session,
-  { error, failures, result, status, told, turns, usage }: Session,
+  { error, failures, result, status, told, turns }: Session,
   record: Record,
   version: number,
   target: Past | undefined
@@ -400,8 +474,7 @@ const remember = (
       failures,
       told,
       ...(result === undefined ? {} : { result }),
-      ...(error === undefined ? {} : { error }),
-      ...(usage === undefined ? {} : { usage })
+      ...(error === undefined ? {} : { error })
     },
     ...(record.type === "checkpoint" ? { checkpoint: { version, phase, milestone, details, at: record.at } } : {}),
     previous: session.past,
@@ -453,11 +526,13 @@ const begin = ({ at, ...created }: typeof Created.Type, version: number): Sessio
   created_at: at,
   updated_at: at,
   failures: 0,
+  takeovers: 0,
   runs: [],
   turns: 0,
   checkpoints: [],
   wakes: [],
   told: [],
+  unread: [],
   reset_at: 0,
   past: {
     version,
@@ -475,14 +550,20 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
   switch (record.type) {
     case "started": {
       const runs = [...session.runs, { run: record.run, started_at: record.at, worker: record.worker }]
-      const failures = session.status === "blocked" ? 0 : session.failures
-      return { status: "running", run: record.run, runs, failures }
+      const died = session.status === "running" && session.runs.at(-1)?.worker.kind === "local"
+      const counts =
+        session.status === "blocked"
+          ? { failures: 0, takeovers: 0 }
+          : { failures: session.failures, takeovers: session.takeovers + (died ? 1 : 0) }
+      return { status: "running", run: record.run, runs, ...counts }
     }
-    case "turn":
-      return { turns: session.turns + 1 }
+    case "turn": {
+      const usage = record.usage === undefined ? session.usage : addUsage(session.usage, record.usage)
+      return { turns: session.turns + 1, takeovers: 0, ...(usage === undefined ? {} : { usage }) }
+    }
     case "checkpoint": {
       const { at, details, milestone, phase } = record
-      return { checkpoints: [...session.checkpoints, { version, phase, milestone, details, at }] }
+      return { checkpoints: [...session.checkpoints, { version, phase, milestone, details, at }], takeovers: 0 }
     }
     case "finding":
       return { wakes: [...session.wakes, record.wake] }
@@ -512,10 +593,38 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
       }
     case "resumed": {
       const told = record.prompt === undefined ? [] : [{ at: record.at, text: record.prompt }]
-      return { ...stopped(), status: "suspended", failures: 0, told: [...session.told, ...told], reset_at: version }
+      return {
+        ...stopped(),
+        status: "suspended",
+        failures: 0,
+        takeovers: 0,
+        told: [...session.told, ...told],
+        reset_at: version
+      }
+    }
+    case "told": {
+      const { at, expires_at, priority, supersede, text } = record
+      const told: Told = {
+        version,
+        at,
+        text,
+        ...(priority === undefined ? {} : { priority }),
+        ...(expires_at === undefined ? {} : { expires_at })
+      }
+      return { unread: supersede === true ? [told] : [...session.unread, told] }
+    }
+    case "heard": {
+      const read = record.versions.flatMap((one) => session.unread.filter((told) => told.version === one))
+      return {
+        told: [...session.told, ...read.map(({ at, text }) => ({ at, text }))],
+        // What is out of date by now is read no more either.
+        unread: session.unread.filter(
+          (told) => !read.includes(told) && (told.expires_at === undefined || told.expires_at > record.at)
+        )
+      }
     }
     case "rolled_back":
-      return { ...stopped(), reset_at: version }
+      return { ...stopped(), takeovers: 0, reset_at: version }
     case "inherited":
       return { owns_history: true }
     case "closed":

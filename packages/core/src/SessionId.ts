@@ -55,7 +55,16 @@ export const parse = (input: string): Effect.Effect<SessionId, InvalidSessionId>
  * @since 0.1.0
  */
 export const make = (role: Role, taskType: string): Effect.Effect<SessionId> =>
-  Effect.map(uniqueSuffix, (suffix) => SessionId.make(`${slug(role, 32)}-${slug(taskType, 64)}-${suffix}`))
+  Effect.map(uniqueSuffix, (suffix) => derive(role, taskType, suffix))
+
+/**
+ * The id of the same convention whose last part is given: lower-case letters and digits.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const derive = (role: string, taskType: string, suffix: string): SessionId =>
+  SessionId.make(`${slug(role, 32)}-${slug(taskType, 64)}-${suffix}`)
 
 /**
  * Eight characters of Crockford's base 32, in lower case.

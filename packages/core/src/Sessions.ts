@@ -194,6 +194,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
         record: RecordJson,
         initial: undefined,
         apply: Session.apply,
+        salvage: Session.salvage,
         patient
       })
     /** What was read before: of it, only what is new is read again. */
@@ -211,7 +212,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
 
     const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
       const id = yield* known(input)
-      const log = replica(id, patient)
+      const log = patient === true ? replica(id, true) : shelf.get(id)
       const existing = (session: Session.Session | undefined) =>
         session === undefined || session.closed === true
           ? Effect.fail(new SessionNotFound({ session_id: id }))

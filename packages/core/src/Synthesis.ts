@@ -10,6 +10,8 @@ import * as Claims from "./Claims.ts"
 import * as Confidence from "./Confidence.ts"
 import * as Conflicts from "./Conflicts.ts"
 import * as Insights from "./Insights.ts"
+import * as Resolution from "./Resolution.ts"
+import * as Wording from "./Wording.ts"
 
 /**
  * One claim that at least two agents make and none opposes. `claims` has the ids of theirs.
@@ -23,7 +25,9 @@ export const Agreement = Schema.Struct({
   claim: Schema.String,
   agents: Schema.Array(Schema.String),
   confidence: Schema.Finite,
-  claims: Schema.Array(Schema.String)
+  claims: Schema.Array(Schema.String),
+  /** How alike the two least alike of the claims are, if they are not the same but in other words. */
+  similarity: Schema.optionalKey(Schema.Finite)
 })
 
 /**
@@ -63,34 +67,56 @@ export type Synthesis = typeof Synthesis.Type
 export const synthesize = (
   reports: ReadonlyArray<Census.Report>,
   options?: {
-    /** Which claims of a topic say the same; those equal once normalised by default. */
+    /** Which claims of a topic say the same; by default those in other words too, as `Wording.matcher()` finds them. */
     readonly matcher?: Claims.Matcher | undefined
+    /** What settles conflicts, oldest first: of several about one conflict the last counts. */
+    readonly resolutions?: ReadonlyArray<Resolution.Resolution> | undefined
+    /** What became of earlier claims, by agent: with it, an agent that was too sure before is believed less. */
+    readonly records?: { readonly [agent: string]: Confidence.TrackRecord } | undefined
+    /** What was to be looked at, as paths or topics: what no claim is about is told as a gap. */
+    readonly scope?: ReadonlyArray<string> | undefined
   }
 ): Synthesis => {
+  const resolutions = Resolution.index(options?.resolutions ?? [])
   const accounts = Census.settle(reports)
   const census = Census.make(accounts)
-  const claims = accounts.map((account) => Claims.read(account.agent, account.results))
-  const topics = Claims.topics(claims.flat(), options?.matcher)
+  const records = new Map(Object.entries(options?.records ?? {}))
+  const claims = accounts.map(({ agent, results }) => {
+    const own = Claims.read(agent, results)
+    const record = records.get(agent)
+    if (record === undefined) return own
+    return own.map((claim) => ({ ...claim, confidence: Confidence.trusted(claim.confidence, record) }))
+  })
+  const topics = Claims.topics(claims.flat(), options?.matcher ?? inOtherWords)
   const files = Conflicts.onFiles(accounts)
 
-  const agreed: Array<Insights.Agreed & { readonly confidence: number }> = []
-  const conflicts = [...files.conflicts]
+  const agreed: Array<Agreed> = []
+  const conflicts = files.conflicts.map((conflict) => Resolution.settle(conflict, resolutions))
   // An agent without claims has said one thing: that its work is done.
-  const statements = accounts.flatMap(({ results, state }, index) =>
-    state === "reported" && claims[index]?.length === 0
-      ? [results.reduce((most, result) => Math.max(most, result.confidence ?? 0.5), 0)]
-      : []
-  )
+  const statements = accounts.flatMap(({ agent, results, state }, index) => {
+    if (state !== "reported" || claims[index]?.length !== 0) return []
+    const said = results.reduce((most, result) => Math.max(most, result.confidence ?? 0.5), 0)
+    return [Confidence.trusted(said, records.get(agent))]
+  })
   for (const topic of topics) {
     const positions = Conflicts.positions(topic)
-    const rivals = rivalsOf(positions)
-    for (const conflict of Conflicts.onTopic(topic, positions)) conflicts.push(conflict)
+    const found = Conflicts.onTopic(topic, positions).map((conflict) => Resolution.settle(conflict, resolutions))
+    const answers = answersOf(topic, positions, found, resolutions)
+    const rivals = rivalsOf(positions, answers)
+    for (const conflict of found) conflicts.push(conflict)
     for (const matched of topic.matched) {
-      const confidence = Confidence.ofMatched(matched, rivals.get(matched))
-      statements.push(confidence)
+      const confidence = Confidence.ofMatched(withAnswers(matched, answers), rivals.get(matched))
+      const isContested = isContradicted(matched) && !answers.has(matched)
+      statements.push(isContested ? confidence * (1 - Confidence.assumptions.contested) : confidence)
       const agreeing = agreementOf(matched)
       if (agreeing.length > 0) {
-        agreed.push({ topic: topic.topic, claim: matched.claim, claims: agreeing, confidence })
+        agreed.push({
+          topic: topic.topic,
+          claim: matched.claim,
+          claims: agreeing,
+          confidence,
+          similarity: matched.similarity
+        })
       }
     }
   }
@@ -99,20 +125,68 @@ export const synthesize = (
     census,
     agreements: agreed.map(agreement).toSorted(byId),
     conflicts: conflicts.toSorted(byId),
-    insights: Insights.find(topics, agreed).toSorted(byId),
+    insights: Insights.find(topics, agreed, options?.scope).toSorted(byId),
     confidence: Confidence.overall({
       statements,
       reported: census.reported,
       expected: census.expected,
-      files: { contested: files.conflicts.length, known: files.known }
+      files: { contested: files.conflicts.filter(({ blocking }) => blocking).length, known: files.known }
     })
   }
   return { ...synthesis, summary: summarize(synthesis, accounts, topics) }
 }
 
+const inOtherWords = Wording.matcher()
+
+type Answers = ReadonlyMap<Claims.Matched, ReadonlyArray<Claims.Claim>>
+
+/** The voices that claims gain where a conflict about them is settled. */
+const answersOf = (
+  topic: Claims.Topic,
+  positions: ReadonlyArray<Conflicts.Position>,
+  conflicts: ReadonlyArray<Conflicts.Conflict>,
+  resolutions: ReadonlyMap<string, Resolution.Resolution>
+): Answers => {
+  const answers = new Map<Claims.Matched, Array<Claims.Claim>>()
+  for (const { id, resolution, type } of conflicts) {
+    const answer = resolutions.get(id)
+    const side = resolution?.side
+    if (answer === undefined || side === undefined) continue
+    const upheld =
+      type === "disagreement"
+        ? positions.filter((position) => Conflicts.textOf(position) === side.claim).flatMap(({ matched }) => matched)
+        : topic.matched.filter((matched) => says(matched, side.claim))
+    for (const matched of upheld) {
+      const vote = Resolution.vote(answer, { topic: topic.topic, claim: matched.claim, stance: side.stance })
+      answers.set(matched, [...(answers.get(matched) ?? []), vote])
+    }
+  }
+  return answers
+}
+
+/** In the words of the group, or, where it is in several, in those of the side. */
+const says = ({ claim, claims }: Claims.Matched, text: string): boolean => {
+  const texts = new Set([text, ...text.split("; ")])
+  return claim === text || claims.some((each) => texts.has(each.claim))
+}
+
+const isContradicted = ({ claims }: Claims.Matched): boolean =>
+  claims.some(({ stance }) => stance === "support") && claims.some(({ stance }) => stance === "oppose")
+
+const withAnswers = (matched: Claims.Matched, answers: Answers): Claims.Matched => {
+  const votes = answers.get(matched)
+  return votes === undefined ? matched : { ...matched, claims: [...matched.claims, ...votes] }
+}
+
 /** For each contested claim, the odds of the positions against it. */
-const rivalsOf = (positions: ReadonlyArray<Conflicts.Position>): ReadonlyMap<Claims.Matched, number> => {
-  const odds = positions.map((position) => Confidence.oddsOf(position.confidence))
+const rivalsOf = (
+  positions: ReadonlyArray<Conflicts.Position>,
+  answers: Answers
+): ReadonlyMap<Claims.Matched, number> => {
+  const odds = positions.map(({ claims, confidence, matched }) => {
+    const votes = matched.flatMap((each) => answers.get(each) ?? [])
+    return Confidence.oddsOf(votes.length === 0 ? confidence : Confidence.pool([...claims, ...votes]))
+  })
   const total = odds.reduce((sum, each) => sum + each, 0)
   return new Map(
     positions.flatMap(({ matched }, index) => matched.map((each) => [each, total - (odds[index] ?? 0)] as const))
@@ -125,12 +199,9 @@ const agreementOf = ({ claims }: Claims.Matched): ReadonlyArray<Claims.Claim> =>
   return sure.some((claim) => claim.agent !== sure[0]?.agent) ? sure : []
 }
 
-const agreement = ({
-  claim,
-  claims,
-  confidence,
-  topic
-}: Insights.Agreed & { readonly confidence: number }): Agreement => {
+type Agreed = Insights.Agreed & { readonly confidence: number; readonly similarity: number }
+
+const agreement = ({ claim, claims, confidence, similarity, topic }: Agreed): Agreement => {
   const ids = Claims.distinct(claims.map((each) => each.id))
   return {
     id: Claims.identify("a", ids),
@@ -138,7 +209,8 @@ const agreement = ({
     claim,
     agents: Claims.distinct(claims.map((each) => each.agent)),
     confidence: Confidence.round(confidence),
-    claims: ids
+    claims: ids,
+    ...(similarity < 1 ? { similarity: Confidence.round(similarity) } : {})
   }
 }
 
@@ -157,16 +229,26 @@ const summarize = (
     const claims = topics.reduce((sum, topic) => sum + topic.matched.length, 0)
     const types = Conflicts.Type.literals.flatMap((type) => {
       const count = conflicts.filter((conflict) => conflict.type === type).length
-      return count > 0 ? [`${count} ${type.replace("_", " ")}`] : []
+      return count > 0 ? [`${count} ${count === 1 ? type.replace("_", " ") : many[type]}`] : []
     })
     const blocking = conflicts.filter((conflict) => conflict.blocking).length
-    const kinds = conflicts.length > 0 ? ` (${[...types, `${blocking} blocking`].join(", ")})` : ""
+    const settled = conflicts.filter((conflict) => conflict.resolution !== undefined).length
+    const states = [`${blocking} blocking`, ...(settled > 0 ? [`${settled} settled`] : [])]
+    const kinds = conflicts.length > 0 ? ` (${[...types, ...states].join(", ")})` : ""
     sentences.push(
       `${counted(claims, "claim")} on ${counted(topics.length, "topic")}: ${counted(agreements.length, "agreement")}, ` +
         `${counted(conflicts.length, "conflict")}${kinds}, ${counted(insights.length, "insight")}; confidence ${confidence}.`
     )
   }
   return sentences.join(" ")
+}
+
+const many: Record<Conflicts.Type, string> = {
+  contradiction: "contradictions",
+  disagreement: "disagreements",
+  uncertainty: "uncertainties",
+  file: "files",
+  missing_evidence: "missing evidence"
 }
 
 const absence = ({ agent, reason, state }: Census.Account): string => {

@@ -294,7 +294,13 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
   })
 )
 
-const queueOf = (orchestrator: string) => `wake/${orchestrator}`
+/**
+ * The queue of an orchestrator's wakes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const queueOf = (orchestrator: string): string => `wake/${orchestrator}`
 
 /** How many acknowledgements of inboxes are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 1_000_000

@@ -5,22 +5,27 @@
  */
 import { Deferred, Duration, Effect, Option, Path, Schedule, Schema } from "effect"
 import type * as Agent from "./Agent.ts"
+import type * as AgentRunner from "./AgentRunner.ts"
 import { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
 import * as Orchestrator from "./Orchestrator.ts"
 import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { nowText, Sessions } from "./Sessions.ts"
+import * as Alert from "./Alert.ts"
+import * as Census from "./Census.ts"
 import * as Synthesis from "./Synthesis.ts"
 import type { TransportError } from "./TransportError.ts"
 import { isTerminal } from "./Wake.ts"
 import { Wakes } from "./Wakes.ts"
 import { type Agent as Step, order, type Workflow } from "./WorkflowFile.ts"
+import * as WorkflowPlan from "./WorkflowPlan.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
 import * as WorkflowRuns from "./WorkflowRuns.ts"
 import { attending } from "./internal/attending.ts"
-import { fingerprintOf } from "./internal/fingerprint.ts"
+import { again, fingerprintOf, isAgain } from "./internal/fingerprint.ts"
 import { patiently } from "./internal/patience.ts"
+import { reportOf, synthesisOf } from "./internal/synthesizing.ts"
 
 /**
  * @category models
@@ -50,7 +55,15 @@ export interface Options {
  * @since 0.1.0
  */
 export type Event =
-  | { readonly type: "begun"; readonly at: string; readonly run_id: string; readonly resumed: boolean }
+  | {
+      readonly type: "begun"
+      readonly at: string
+      readonly run_id: string
+      readonly resumed: boolean
+      /** What going on with it is going to do; nothing of it has been done yet. */
+      readonly plan?: WorkflowPlan.Plan
+    }
+  | (AgentRunner.Delta & { readonly agent: string; readonly session_id: string })
   | { readonly type: "session"; readonly agent: string; readonly session_id: string; readonly record: Session.Record }
   | {
       readonly type: "finished"
@@ -59,6 +72,7 @@ export type Event =
       readonly remembered: boolean
     }
   | { readonly type: "synthesized"; readonly agent: string; readonly synthesis: Synthesis.Synthesis }
+  | { readonly type: "alert"; readonly alert: Alert.Alert }
 
 /** Somebody else has begun the run after this one did. */
 class Superseded extends Schema.TaggedError<Superseded>("@sartor/core/Workflow/Superseded")("Superseded", {}) {}
@@ -70,7 +84,8 @@ class Superseded extends Schema.TaggedError<Superseded>("@sartor/core/Workflow/S
  * @category constructors
  * @since 0.1.0
  */
-export const run = Effect.fn("Workflow.run")(function* (options: Options) {
+export const run = Effect.fn("workflow")(function* (options: Options) {
+  yield* Effect.annotateCurrentSpan({ workflow: options.workflow.name })
   const runId = yield* WorkflowRuns.choose(options)
   return yield* execute(options, runId).pipe(
     Effect.catchTag("Superseded", (error) =>
@@ -121,6 +136,9 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
             Effect.catchTag("SessionNotFound", Effect.die)
           )
         : Effect.void,
+    onAlert: (alert) => Effect.andThen(Effect.logWarning(Alert.message(alert)), tell({ type: "alert", alert })),
+    listen: ({ name, session_id }, delta) =>
+      name === undefined ? Effect.void : tell({ ...delta, agent: name, session_id }),
     observe: (session, record) => {
       const { name, session_id } = session
       return name === undefined ? Effect.void : tell({ type: "session", agent: name, session_id, record })
@@ -168,7 +186,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
   })
 
   const synthesize = Effect.fnUntraced(function* (agent: Step, needs: ReadonlyArray<WorkflowRun.Finished>) {
-    const synthesis = Synthesis.synthesize(yield* patiently(Effect.forEach(needs, reportOf)))
+    const synthesis = yield* patiently(synthesisOf(log.current(), agent, needs))
     yield* commit((_, at) => [{ type: "synthesized", at, agent: agent.name, synthesis }])
     yield* tell({ type: "synthesized", agent: agent.name, synthesis })
     return synthesis
@@ -198,7 +216,12 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
       inputs: Object.fromEntries(
         needs.flatMap((need) => (need.session_id === undefined ? [] : [[need.agent, need.session_id]]))
       ),
-      limits: { timeout: agent.timeout, retries: agent.retries },
+      limits: {
+        timeout: agent.timeout,
+        retries: agent.retries,
+        // Claude's runner keeps watch itself: a tool may take its time.
+        ...(agent.silence === undefined || agent.runner === "claude" ? {} : { silence: agent.silence })
+      },
       runner: yield* runnerOf(agent, folder),
       metadata: { workflow: workflow.name, run_id: runId },
       ...(synthesis === undefined ? {} : { synthesis: encodeSynthesis(synthesis) })
@@ -230,21 +253,51 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
       return yield* settle(agent, fingerprint, { status: "skipped", error: { code: "need_unmet", message } })
     }
     const synthesis = agent.synthesize ? yield* synthesize(agent, needs) : undefined
-    if (agent.runner === "synthesis") return yield* settle(agent, fingerprint, { status: "complete" })
-    if (agent.runner === "claude") {
-      const error = { code: "no_runner", message: `agents of runner "claude" are not built yet: use a command` }
-      return yield* settle(agent, fingerprint, { status: "failed", error })
+    const open = synthesis?.conflicts.filter(({ blocking }) => blocking).length ?? 0
+    if (agent.on_conflict === "ask" && open > 0) {
+      const message = `${open} ${open === 1 ? "conflict waits" : "conflicts wait"} for an answer: "sartor questions ${runId}"`
+      return yield* settle(agent, fingerprint, { status: "blocked", error: { code: "conflict", message } })
     }
-    return yield* endOf(yield* finish(yield* spawn(agent, needs, fingerprint, synthesis)), agent)
+    if (agent.runner === "synthesis") return yield* settle(agent, fingerprint, { status: "complete" })
+    const session = spawn(agent, needs, fingerprint, synthesis).pipe(
+      Effect.withSpan("session", { attributes: { agent: agent.name, run_id: runId, workflow: workflow.name } })
+    )
+    return yield* endOf(yield* finish(yield* session), agent)
   })
 
   const done = new Map<string, Deferred.Deferred<WorkflowRun.Finished>>()
   for (const { name } of workflow.agents) done.set(name, yield* Deferred.make<WorkflowRun.Finished>())
   const ended = (name: string) => Effect.orDie(Effect.fromNullishOr(done.get(name)))
 
+  /** Lets those that did not report try again, one at a time, once; but not who waits for a human. */
+  const secondChance = Effect.fnUntraced(function* (needs: ReadonlyArray<WorkflowRun.Finished>) {
+    const accounts = Census.settle(yield* patiently(Effect.forEach(needs, reportOf)))
+    const reported = new Set(accounts.filter(({ state }) => state === "reported").map((account) => account.agent))
+    // Once begun it is brought to its end, whoever goes on with the run.
+    const begun = needs.some(({ fingerprint }) => isAgain(fingerprint))
+    if (!begun && Census.status(Census.make(accounts)) !== "insufficient") return needs
+    return yield* Effect.forEach(needs, (need) =>
+      reported.has(need.agent) || need.status === "blocked" || isAgain(need.fingerprint)
+        ? Effect.succeed(need)
+        : Effect.gen(function* () {
+            const agent = yield* Effect.orDie(
+              Effect.fromNullishOr(workflow.agents.find(({ name }) => name === need.agent))
+            )
+            const its = agent.needs.flatMap((name) => log.current().finished.get(name) ?? [])
+            const finished = yield* perform(agent, its, again(need.fingerprint))
+            yield* tell({ type: "finished", agent: agent.name, finished, remembered: false })
+            return finished
+          })
+    )
+  })
+
   const step = Effect.fnUntraced(function* (agent: Step) {
-    const needs = yield* Effect.forEach(agent.needs, (name) => Effect.flatMap(ended(name), Deferred.await))
-    const fingerprint = yield* patiently(fingerprintOf(agent, folder, needs))
+    const first = yield* Effect.forEach(agent.needs, (name) => Effect.flatMap(ended(name), Deferred.await))
+    const needs = agent.on_insufficient === "sequential" ? yield* secondChance(first) : first
+    const given = yield* patiently(fingerprintOf(agent, folder, needs))
+    const state = log.current()
+    const latest = [state.spawned.get(agent.name), state.finished.get(agent.name)]
+    const fingerprint = latest.some((record) => record?.fingerprint === again(given)) ? again(given) : given
     const known = log.current().finished.get(agent.name)
     const remembered = known?.fingerprint === fingerprint && known.status !== "skipped" && known.status !== "blocked"
     const finished = remembered ? known : yield* perform(agent, needs, fingerprint)
@@ -276,14 +329,14 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
   )
 
   const work = Effect.gen(function* () {
-    yield* tell({ type: "begun", at: begun.begun?.at ?? "", run_id: runId, resumed })
+    const plan = resumed ? { plan: yield* patiently(WorkflowPlan.make(begun, workflow, folder)) } : {}
+    yield* tell({ type: "begun", at: begun.begun?.at ?? "", run_id: runId, resumed, ...plan })
     yield* Effect.forkScoped(obeying)
     if (workflow.timeout !== undefined) yield* Effect.forkScoped(timingOut(workflow.timeout))
-    const finished =
-      maxParallel === 1
-        ? yield* Effect.forEach(inOrder(workflow), step)
-        : yield* Effect.forEach(workflow.agents, step, { concurrency: "unbounded" })
-    const used = new Set(finished.flatMap(({ session_id }) => (session_id === undefined ? [] : [session_id])))
+    if (maxParallel === 1) yield* Effect.forEach(inOrder(workflow), step)
+    else yield* Effect.forEach(workflow.agents, step, { concurrency: "unbounded" })
+    const { finished } = log.current()
+    const used = new Set(workflow.agents.flatMap(({ name }) => finished.get(name)?.session_id ?? []))
     yield* patiently(WorkflowRuns.cancelSessions(runId, "its workflow was changed", used))
     yield* handled
     yield* commit((state, at) => [{ type: "ended", at, status: WorkflowRun.statusOf(state) }])
@@ -292,19 +345,16 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
   return yield* Effect.raceFirst(work, Effect.andThen(orchestrator.lost, new Superseded()))
 }, Effect.scoped)
 
+/** How an agent has ended; only somebody else's spawning it anew can have made that unknown again. */
 const endOf = (state: WorkflowRun.WorkflowRun, { name }: Step) =>
-  Effect.orDie(Effect.fromNullishOr(state.finished.get(name)))
+  Effect.mapError(Effect.fromNullishOr(state.finished.get(name)), () => new Superseded())
 
 /** One agent after another: each after its needs, else as in the file. */
 const inOrder = (workflow: Workflow) =>
   order(workflow).flatMap((name) => workflow.agents.filter((agent) => agent.name === name))
 
-const reportOf = Effect.fnUntraced(function* ({ agent, error, session_id, status }: WorkflowRun.Finished) {
-  if (session_id === undefined) return { agent, outcome: status, ...(error === undefined ? {} : { problem: error }) }
-  return Orchestrator.report(agent, yield* (yield* Sessions).get(session_id))
-})
-
 const runnerOf = Effect.fnUntraced(function* (agent: Step, folder: string) {
+  if (agent.runner === "claude") return yield* claudeOf(agent, folder)
   if (agent.command === undefined) return { type: "function" as const, name: agent.name }
   const path = yield* Path.Path
   const runner: Extract<Agent.Runner, { type: "command" }> = {
@@ -312,6 +362,19 @@ const runnerOf = Effect.fnUntraced(function* (agent: Step, folder: string) {
     command: agent.command,
     cwd: path.resolve(folder, agent.cwd ?? "."),
     env: agent.env
+  }
+  return runner
+})
+
+const claudeOf = Effect.fnUntraced(function* ({ budget, cwd, model, silence, tools }: Step, folder: string) {
+  const path = yield* Path.Path
+  const runner: Extract<Agent.Runner, { type: "claude" }> = {
+    type: "claude",
+    workspace: path.resolve(folder, cwd ?? "."),
+    ...(model === undefined ? {} : { model }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(budget === undefined ? {} : { budget }),
+    ...(silence === undefined ? {} : { silence })
   }
   return runner
 })

@@ -41,7 +41,9 @@ export const Agent = Schema.Struct({
   flags: Schema.optionalKey(Flags),
   /** Whether the agent gets the synthesis of its needs, and starts when all have ended, however. */
   synthesize: Schema.Boolean,
-  on_insufficient: Schema.optionalKey(Schema.Literals(["sequential"]))
+  on_insufficient: Schema.optionalKey(Schema.Literals(["sequential"])),
+  /** Whether a conflict that blocks stops the step until a human has answered. */
+  on_conflict: Schema.optionalKey(Schema.Literals(["ask"]))
 })
 
 /**

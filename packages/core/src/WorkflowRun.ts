@@ -7,6 +7,7 @@ import { Result as EffectResult, Schema } from "effect"
 import { Problem, Result } from "./Agent.ts"
 import { type Session, workedSince } from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
+import { Resolution } from "./Resolution.ts"
 import { Synthesis } from "./Synthesis.ts"
 import { Timestamp } from "./Wake.ts"
 import { Workflow } from "./WorkflowFile.ts"
@@ -87,6 +88,7 @@ export const Record = Schema.Union([
     agent: Schema.String,
     synthesis: Synthesis
   }),
+  Schema.Struct({ type: Schema.tag("answered"), at: Timestamp, resolution: Resolution }),
   Schema.Struct({ type: Schema.tag("cancelled"), at: Timestamp, reason: Schema.String }),
   Schema.Struct({ type: Schema.tag("ended"), at: Timestamp, status: Status })
 ])
@@ -126,6 +128,8 @@ export interface WorkflowRun {
   /** How agents ended; nothing of one that was spawned anew since. */
   readonly finished: ReadonlyMap<string, Finished>
   readonly syntheses: ReadonlyMap<string, Synthesis>
+  /** The answers to its conflicts, oldest first. */
+  readonly resolutions: ReadonlyArray<Resolution>
   /** Why it was cancelled, if it was. */
   readonly cancelled: string | undefined
   readonly ended: { readonly status: Status; readonly at: string } | undefined
@@ -142,6 +146,7 @@ export const empty: WorkflowRun = {
   spawned: new Map(),
   finished: new Map(),
   syntheses: new Map(),
+  resolutions: [],
   cancelled: undefined,
   ended: undefined
 }
@@ -171,6 +176,8 @@ export const apply = (run: WorkflowRun, record: Record): EffectResult.Result<Wor
       return EffectResult.succeed({ ...run, finished: new Map(run.finished).set(record.agent, record) })
     case "synthesized":
       return EffectResult.succeed({ ...run, syntheses: new Map(run.syntheses).set(record.agent, record.synthesis) })
+    case "answered":
+      return EffectResult.succeed({ ...run, resolutions: [...run.resolutions, record.resolution] })
     case "cancelled":
       return EffectResult.succeed({ ...run, cancelled: record.reason })
     case "ended":

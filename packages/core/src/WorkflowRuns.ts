@@ -87,14 +87,7 @@ export const choose = Effect.fnUntraced(function* (options: {
     const detail = `${runId} is a run of workflow "${begun.workflow.name}", not of "${workflow.name}": choose another id`
     return yield* new InvalidField({ field: "run_id", detail })
   }
-  const journal = yield* Journal
-  const identity = Replica.make<string | undefined, typeof Identity.Type, typeof Identity.Type, never>({
-    journal,
-    key: `identity/${digest(JSON.stringify([workflow.name, workflow.vars])).slice(0, 32)}`,
-    record: Identity,
-    initial: undefined,
-    apply: (_, { run_id }) => Result.succeed(run_id)
-  })
+  const identity = yield* identityOf(workflow)
   const before = yield* identity.refresh
   const chosen = yield* identity.update(
     Effect.fnUntraced(function* (last) {
@@ -109,6 +102,27 @@ export const choose = Effect.fnUntraced(function* (options: {
     })
   )
   return chosen ?? (yield* Effect.die(`no run was chosen for workflow ${workflow.name}`))
+})
+
+/**
+ * The last run of a workflow with these variables, whether it has ended or not. It chooses none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const lastOf = Effect.fnUntraced(function* (workflow: Workflow) {
+  return yield* (yield* identityOf(workflow)).refresh
+})
+
+/** The journal of which run is the last one of a workflow with its variables. */
+const identityOf = Effect.fnUntraced(function* ({ name, vars }: Workflow) {
+  return Replica.make<string | undefined, typeof Identity.Type, typeof Identity.Type, never>({
+    journal: yield* Journal,
+    key: `identity/${digest(JSON.stringify([name, vars])).slice(0, 32)}`,
+    record: Identity,
+    initial: undefined,
+    apply: (_, { run_id }) => Result.succeed(run_id)
+  })
 })
 
 /**

@@ -67,6 +67,17 @@ describe("Census", () => {
     assert.isTrue(Census.isPlaceholder({ summary: "done", claims: [], files: [], issues: [] }))
   })
 
+  it("takes claims and issues that are filler themselves for none, but not what has evidence", () => {
+    const claims = [{ topic: "t", claim: "TODO" }]
+    assert.isTrue(Census.isPlaceholder({ summary: "done", claims }))
+    assert.isTrue(Census.isPlaceholder({ summary: "done", issues: [{ severity: "low", description: "n/a" }] }))
+    assert.isFalse(Census.isPlaceholder({ summary: "Six pages read", claims }))
+    assert.isFalse(Census.isPlaceholder({ summary: "done", claims: [...claims, { topic: "t", claim: "It leaks" }] }))
+    assert.isFalse(
+      Census.isPlaceholder({ summary: "done", claims: [{ topic: "t", claim: "done", evidence: ["a.ts:4"] }] })
+    )
+  })
+
   it("settles every outcome", () => {
     const result = { summary: "Found three faults" }
     const outcomes = ["complete", "blocked", "failed", "cancelled", "skipped", "missing"] as const

@@ -30,6 +30,8 @@ const session = (command: Agent.Runner & { readonly type: "command" }): Session.
   checkpoints: [],
   wakes: [],
   told: [],
+  unread: [],
+  takeovers: 0,
   reset_at: 0,
   past: {
     version: 2,

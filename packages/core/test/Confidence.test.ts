@@ -50,7 +50,7 @@ describe("Confidence", () => {
       sources: fc.array(fc.constantFrom("x", "y", "z"), { maxLength: 2 })
     })
     fc.assert(
-      fc.property(fc.array(any, { minLength: 1 }), fc.constantFrom(0.26, 0.3), (votes, confidence) => {
+      fc.property(fc.array(any, { minLength: 1 }), fc.constantFrom(0.36, 0.4), (votes, confidence) => {
         const before = Confidence.pool(votes)
         assert.isAtLeast(Confidence.pool([...votes, vote("new", confidence, "w")]), before)
         assert.isBelow(Confidence.pool([...votes, vote("new", 0.1, "x")]), before)
@@ -60,7 +60,10 @@ describe("Confidence", () => {
 
   it("falls with opposition, doubt, rivals, and a serious claim that rests on nothing", () => {
     const base = Confidence.ofMatched(matched({ confidence: 0.9 }, { confidence: 0.8 }))
-    assert.isBelow(Confidence.ofMatched(matched({ confidence: 0.9 }, { confidence: 0.8, stance: "oppose" })), 0.5)
+    const opposed = Confidence.ofMatched(matched({ confidence: 0.9 }, { confidence: 0.8, stance: "oppose" }))
+    assert.isBelow(opposed, 0.7)
+    assert.isAbove(opposed, 0.5)
+    assert.strictEqual(Confidence.ofMatched(matched({ confidence: 0.9 }, { confidence: 0.9, stance: "oppose" })), 0.5)
     assert.isBelow(
       Confidence.ofMatched(matched({ confidence: 0.9 }, { confidence: 0.8 }, { confidence: 0.9, stance: "uncertain" })),
       base
@@ -72,7 +75,7 @@ describe("Confidence", () => {
     const serious = Claims.read("a", [
       { summary: "s", claims: [{ topic: "t", claim: "c", confidence: 0.9, severity: "high" }] }
     ])
-    assert.isBelow(Confidence.ofMatched({ claim: "c", claims: serious }), 0.9)
+    assert.isBelow(Confidence.ofMatched({ claims: serious }), 0.9)
   })
 
   it("lets doubt take support away, never refute", () => {
@@ -80,6 +83,38 @@ describe("Confidence", () => {
     assert.closeTo(Confidence.ofMatched(matched({ confidence: 0.9, stance: "uncertain" })), prior, 1e-9)
     const doubts = Array.from({ length: 9 }, () => ({ confidence: 0.9, stance: "uncertain" as const }))
     assert.closeTo(Confidence.ofMatched(matched({ confidence: 0.6 }, ...doubts)), prior, 1e-9)
+  })
+
+  it("takes an agent at its word without a track record, and less the surer it was of what did not hold", () => {
+    const record = (held: number) => ({ claims: 50, held, confidence: 0.9 })
+    assert.strictEqual(Confidence.trusted(0.8, undefined), 0.8)
+    assert.strictEqual(Confidence.trusted(0.8, record(48)), 0.8, "nobody is surer than they say")
+    const trusts = [45, 40, 30, 25, 0].map((held) => Confidence.trusted(0.9, record(held)))
+    assert.deepStrictEqual(
+      trusts,
+      trusts.toSorted((a, b) => b - a)
+    )
+    assert.closeTo(Confidence.trusted(0.9, record(30)), 0.65, 1e-9)
+    assert.closeTo(Confidence.trusted(0.9, record(0)), 0.5, 1e-9)
+    assert.isBelow(Confidence.trusted(0.1, record(45)), 0.2, "a doubt is moved in the same way")
+    assert.isAbove(Confidence.trusted(0.9, { claims: 2, held: 0, confidence: 0.9 }), 0.7, "two claims say little")
+    assert.strictEqual(Confidence.trusted(0.8, Confidence.trackRecord([])), 0.8)
+    assert.deepStrictEqual(
+      Confidence.trackRecord([
+        { confidence: 0.9, held: true },
+        { confidence: 0.7, held: false }
+      ]),
+      { claims: 2, held: 1, confidence: 0.8 }
+    )
+  })
+
+  it("says which side of a claim stands, as it is said or as it is denied", () => {
+    const standing = (support: number, oppose: number) =>
+      Confidence.standing(matched({ confidence: support }, { confidence: oppose, stance: "oppose" }))
+    assert.strictEqual(standing(0.9, 0.6).stance, "support")
+    assert.strictEqual(standing(0.6, 0.9).stance, "oppose")
+    assert.strictEqual(standing(0.6, 0.9).confidence, standing(0.9, 0.6).confidence)
+    assert.strictEqual(Confidence.standing({ claims: [] }).confidence, Confidence.assumptions.prior)
   })
 
   it("says of a whole what share of it can be expected to hold", () => {

@@ -36,6 +36,7 @@ describe("Conflicts", () => {
         type: "contradiction",
         topic,
         blocking: false,
+        severity: "medium",
         sides: [
           { agents: ["a"], claim: "It is 30 s.", stance: "support", confidence: 0.9, evidence: ["config.ts:4"] },
           { agents: ["b"], claim: "It is 30 s.", stance: "oppose", confidence: 0.6, evidence: ["b.log", "env:TIMEOUT"] }
@@ -71,8 +72,9 @@ describe("Conflicts", () => {
         type: "disagreement",
         topic: "Session  Timeout:",
         blocking: false,
+        severity: "medium",
         sides: [
-          { agents: ["a", "b"], claim: "30 S", stance: "support", confidence: 0.9153, evidence: [] },
+          { agents: ["a", "b"], claim: "30 S", stance: "support", confidence: 0.8302, evidence: [] },
           { agents: ["c"], claim: "5 min", stance: "support", confidence: 0.9, evidence: ["c.ts:1"] }
         ],
         minority: { agents: ["c"], claim: "5 min" }
@@ -152,12 +154,13 @@ describe("Conflicts", () => {
         type: "file",
         topic: "src/a.ts",
         blocking: true,
+        severity: "high",
         sides: [
           {
             agents: ["a", "c"],
             claim: `sha256:${digest("1")}`,
             stance: "support",
-            confidence: 0.9153,
+            confidence: 0.8302,
             evidence: ["src/a.ts"]
           },
           { agents: ["b"], claim: `sha256:${digest("2")}`, stance: "support", confidence: 0.8, evidence: ["src/a.ts"] }
@@ -174,6 +177,48 @@ describe("Conflicts", () => {
     assert.deepStrictEqual(conflicts(writes("a", one, { ...one, content: "2" }), writes("b", "a.ts")), [])
   })
 
+  it("file: changes that can be merged are merged, and do not block; the lines that cannot are kept with both sides", () => {
+    const base = "1\n2\n3\n4\n5\n"
+    const file = (agent: string, content: string, from: string | undefined = base) =>
+      writes(agent, { path: "a.txt", content, ...(from === "" ? {} : { base: from }) })
+    const [clean] = conflicts(file("a", base.replace("1", "one")), file("b", base.replace("5", "five")))
+    assert.deepStrictEqual([clean?.blocking, clean?.severity], [false, "low"])
+    assert.strictEqual(clean?.merge?.content, "one\n2\n3\n4\nfive\n")
+    assert.strictEqual(clean?.sides.length, 2)
+    const [clash] = conflicts(file("b", base.replace("3", "drei")), file("a", base.replace("3", "three")))
+    assert.deepStrictEqual([clash?.blocking, clash?.severity], [true, "high"])
+    assert.deepStrictEqual(clash?.merge?.hunks, [
+      {
+        line: 3,
+        base: "3\n",
+        sides: [
+          { agents: ["a"], text: "three\n" },
+          { agents: ["b"], text: "drei\n" }
+        ]
+      }
+    ])
+    const [another] = conflicts(file("a", base.replace("1", "one")), file("b", "1\n", "1\n2\n"))
+    assert.isTrue(another?.blocking, "they did not begin with the same")
+    assert.isUndefined(another?.merge?.base)
+    const [unknown] = conflicts(file("a", "x"), writes("b", { path: "a.txt", sha256: digest("y"), base }))
+    assert.isUndefined(unknown?.merge, "what it holds is not known")
+  })
+
+  it("severity: is the worst of the claims in it", () => {
+    const found = conflicts(
+      says("a", { topic, claim: "c", severity: "low", evidence: ["x"] }),
+      says("b", { topic, claim: "c", stance: "oppose", severity: "critical", evidence: ["y"] })
+    )
+    assert.deepStrictEqual(
+      found.map(({ severity }) => severity),
+      ["critical"]
+    )
+    assert.deepStrictEqual(
+      conflicts(says("a", { topic, claim: "c", stance: "uncertain" })).map(({ severity }) => severity),
+      ["low"]
+    )
+  })
+
   it("missing_evidence: a high claim without evidence, blocking if it is critical", () => {
     const bare: Claim = { topic, claim: "the key is public", severity: "critical", confidence: 0.9, evidence: [" "] }
     assert.deepStrictEqual(conflicts(says("a", bare)), [
@@ -181,6 +226,7 @@ describe("Conflicts", () => {
         type: "missing_evidence",
         topic,
         blocking: true,
+        severity: "critical",
         sides: [{ agents: ["a"], claim: "the key is public", stance: "support", confidence: 0.9, evidence: [] }],
         minority: { agents: [], claim: "" }
       }

@@ -87,6 +87,20 @@ describe("Insights", () => {
     assert.include(statement, "Of 2 files")
   })
 
+  it("gap: what was to be looked at and no claim is about, whatever its stance", () => {
+    const reports = [
+      says("a", { topic: "login", claim: "x", evidence: ["src/a.ts:1"] }),
+      says("b", { topic: "t", claim: "y", stance: "oppose", evidence: ["docs/deep/b.md"] })
+    ]
+    const scope = ["./src/a.ts", "docs", "Login", "src/c.ts", "src/c.ts", "sr"]
+    const found = synthesize(reports, { scope }).insights.filter(({ kind }) => kind === "gap")
+    assert.deepStrictEqual(
+      found.map(({ statement, supports }) => [statement, supports]),
+      [["No claim is about 2 of the 5 that were to be looked at: sr, src/c.ts.", []]]
+    )
+    assert.isEmpty(synthesize(reports, { scope: ["src"] }).insights.filter(({ kind }) => kind === "gap"))
+  })
+
   it("stays few and short, whatever comes in", () => {
     const reports = Array.from({ length: 40 }, (_, agent) =>
       says(

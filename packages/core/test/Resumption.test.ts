@@ -153,6 +153,41 @@ describe("resuming", () => {
       })
     )
   )
+
+  it.effect("is refused after a record that cannot be read, with the last good version, from which it goes on", () =>
+    inMemory(
+      Effect.gen(function* () {
+        yield* blocked
+        const sessions = yield* Sessions.Sessions
+        const journal = yield* Journal.Journal
+        const { version, wakes } = yield* sessions.get("one-1")
+        const [kept] = wakes
+        const newer = { type: "summarized", at: "2026-01-01T00:00:00.000Z", run: 1, text: "by a later release" }
+        const finding = { type: "finding", at: "yesterday", run: 7, wake: { ...kept, wake_id: "one-1/7/late" } }
+        yield* journal.append("session/one-1", version, [newer, finding])
+        const damaged = yield* sessions.get("one-1")
+        assert.deepInclude(damaged, { version: version + 2, damaged_after: version, run: 7 })
+        assert.strictEqual(damaged.wakes.length, wakes.length + 1, "its wake is in the ledger all the same")
+        assert.deepInclude(yield* Effect.flip(Resumption.resume("one-1")), { _tag: "SessionDamaged", good: version })
+        assert.deepStrictEqual(
+          (yield* sessions.list()).map(({ session_id }) => session_id),
+          ["one-1"]
+        )
+        const resumed = yield* Resumption.resume("one-1", { from: String(version) })
+        assert.deepStrictEqual([resumed.status, resumed.run, resumed.damaged_after], ["running", 8, undefined])
+        const history = yield* Stream.runCollect(sessions.history("one-1"))
+        assert.deepStrictEqual(
+          history.slice(version, version + 2).map(({ record }) => record),
+          [newer, finding]
+        )
+        const known = yield* Sessions.recall("one-1")
+        assert.notInclude(
+          known.map(({ kind }) => kind),
+          "summarized"
+        )
+      })
+    )
+  )
 })
 
 const without = <E, R>(version: number, entries: Stream.Stream<Journal.Entry, E, R>) =>

@@ -31,9 +31,9 @@ describe("Session", () => {
       cancelled: ["cancelled"]
     } as const
     const legal = {
-      created: ["started", "checkpoint", "cancelled", "late"],
+      created: ["started", "checkpoint", "cancelled", "told", "late"],
       running: types.filter((type) => type !== "created"),
-      suspended: ["started", "checkpoint", "cancelled", "late"],
+      suspended: ["started", "checkpoint", "cancelled", "told", "late"],
       complete: ["checkpoint", "late"],
       cancelled: ["checkpoint", "late"]
     }

@@ -59,6 +59,8 @@ describe("Sessions", () => {
           checkpoints: [],
           wakes: [],
           told: [],
+          unread: [],
+          takeovers: 0,
           reset_at: 0,
           past: session.past
         })
@@ -342,7 +344,8 @@ describe("Sessions", () => {
         assert.deepStrictEqual([listed.length, counter.reads], [10_000, 10_000])
         const again = yield* Effect.timed(sessions.list())
         assert.deepStrictEqual([again[1], counter.reads], [listed, 10_000])
-        yield* sessions.checkpoint(`${known}-77`, { phase: "p", milestone: "m" })
+        const checkpoint = { type: "checkpoint", at: "2026-01-01T00:00:00.000Z", run: 1, phase: "p", milestone: "m" }
+        yield* journal.append(`session/${known}-77`, 2, [{ ...checkpoint, details: "" }])
         counter.reads = 0
         const changed = (yield* sessions.list()).filter(({ checkpoints }) => checkpoints.length > 0)
         assert.deepStrictEqual([changed.map(({ session_id }) => session_id), counter.reads], [[`${known}-77`], 1])

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import * as fc from "fast-check"
 import { readFileSync } from "node:fs"
 import type { Claim, Result } from "../src/Agent.ts"
-import { Report } from "../src/Census.ts"
+import { isPlaceholder, Report } from "../src/Census.ts"
 import * as Claims from "../src/Claims.ts"
 import * as Synthesis from "../src/Synthesis.ts"
 
@@ -154,7 +154,7 @@ describe("Result synthesizer", () => {
         agents: ["a", "b"],
         claim: "it is safe to deploy",
         stance: "support",
-        confidence: 0.9999,
+        confidence: 0.9965,
         evidence: ["a.log", "b.log"]
       },
       { agents: ["c"], claim: "it is safe to deploy", stance: "oppose", confidence: 0.1, evidence: ["c.log"] }
@@ -235,7 +235,7 @@ const reordered = (reports: ReadonlyArray<Report>): fc.Arbitrary<ReadonlyArray<R
 const everyClaim = (reports: ReadonlyArray<Report>) =>
   Claims.topics(
     reports.flatMap(({ agent, outcome, result }) =>
-      outcome === "complete" && result !== undefined ? Claims.read(agent, [result]) : []
+      outcome === "complete" && result !== undefined && !isPlaceholder(result) ? Claims.read(agent, [result]) : []
     )
   ).flatMap((topic) => topic.matched.flatMap((matched) => matched.claims.map((each) => ({ ...each, topic, matched }))))
 
@@ -404,7 +404,9 @@ describe("Synthesis.synthesize", () => {
       complete("a", [claim("t", "images lack alternative text"), claim("t", "left out")]),
       complete("b", [claim("t", "no alt text on images")])
     ]
-    const byWord: Claims.Matcher = (claims) => [claims.filter((each) => each.claimKey.includes("images"))]
+    const byWord: Claims.Matcher = (claims) => [
+      { claims: claims.filter((each) => each.claimKey.includes("images")), similarity: 0.5 }
+    ]
     const synthesis = Synthesis.synthesize(reports, { matcher: byWord })
     assert.deepStrictEqual(only(synthesis.agreements).agents, ["a", "b"])
     assert.match(synthesis.summary, /^2 of 2 agents reported: complete\. 2 claims/)
@@ -442,9 +444,9 @@ describe("Synthesis.synthesize", () => {
           )
         )
       )
-      const before = performance.now()
+      const before = process.cpuUsage()
       Synthesis.synthesize(reports)
-      assert.isBelow(performance.now() - before, 5_000)
+      assert.isBelow(process.cpuUsage(before).user / 1000, 5_000)
     }
   })
 
@@ -452,5 +454,5 @@ describe("Synthesis.synthesize", () => {
     const claims = Array.from({ length: 200_000 }, (_, index) => claim("t", `finding ${index}`, { severity: "high" }))
     const synthesis = Synthesis.synthesize([complete("a", claims), complete("b", [claim("t", "another")])])
     assert.strictEqual(synthesis.conflicts.length, 200_001)
-  })
+  }, 120_000)
 })

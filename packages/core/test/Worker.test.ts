@@ -7,6 +7,7 @@ import * as FunctionRunner from "../src/FunctionRunner.ts"
 import * as Journal from "../src/Journal.ts"
 import * as Outbox from "../src/Outbox.ts"
 import * as Queue from "../src/Queue.ts"
+import * as Resumption from "../src/Resumption.ts"
 import * as Session from "../src/Session.ts"
 import * as Sessions from "../src/Sessions.ts"
 import * as Wake from "../src/Wake.ts"
@@ -325,6 +326,94 @@ describe("Worker", () => {
     )
   })
 
+  it.effect(
+    "an agent that kills whoever executes it waits for a human after ten of them, and goes on when that one says so",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* Processes.makeStore
+        const begin = yield* Processes.start(store)
+        yield* Effect.provide(create(), begin.layer)
+        let executions = 0
+        const dying = Effect.gen(function* () {
+          const process = yield* Processes.start(store)
+          const agent = () => {
+            executions += 1
+            return Effect.andThen(process.kill, Effect.never)
+          }
+          yield* pass(take(agent).pipe(Effect.ignore, Effect.provide(process.layer), Effect.raceFirst(process.killed)))
+        })
+        for (let count = 0; count < 10; count++) yield* dying
+        const last = yield* Processes.start(store)
+        yield* Effect.gen(function* () {
+          yield* pass(take(() => Effect.sync(() => `${++executions}`)))
+          const session = yield* get()
+          assert.deepStrictEqual([session.status, session.error?.code, executions], ["blocked", "workers_died", 10])
+          assert.strictEqual(
+            session.error?.message,
+            "10 workers died while they executed it: look at what it does, then resume it"
+          )
+          yield* Resumption.resume("impl-001", { prompt: "Try with less memory" })
+          yield* pass(take((task) => Effect.sync(() => `${++executions}: ${task.told.at(-1)?.text}`)))
+          assert.strictEqual((yield* get()).result?.summary, "11: Try with less memory")
+        }).pipe(Effect.provide(last.layer))
+      })
+  )
+
+  it.effect("an agent that makes a step forward each time may lose any number of workers", () =>
+    Effect.gen(function* () {
+      const store = yield* Processes.makeStore
+      const begin = yield* Processes.start(store)
+      yield* Effect.provide(create(), begin.layer)
+      for (let count = 0; count < 15; count++) {
+        const process = yield* Processes.start(store)
+        const agent = (task: FunctionRunner.Task) =>
+          Effect.gen(function* () {
+            yield* task.emit({ type: "turn", text: "one step" })
+            yield* Effect.sleep("1 second")
+            return yield* Effect.andThen(process.kill, Effect.never)
+          })
+        yield* pass(take(agent).pipe(Effect.ignore, Effect.provide(process.layer), Effect.raceFirst(process.killed)))
+      }
+      const last = yield* Processes.start(store)
+      yield* Effect.provide(pass(take(() => Effect.succeed("done"))), last.layer)
+      const session = yield* Effect.provide(get(), last.layer)
+      assert.deepStrictEqual([session.status, session.turns, session.run], ["complete", 15, 16])
+    })
+  )
+
+  it.effect("an agent that is silent for too long is stopped, and tried again; one that is heard of is not", () =>
+    Effect.gen(function* () {
+      yield* create({ limits: { retries: 1, silence: 10_000 } })
+      yield* work((task) =>
+        Effect.gen(function* () {
+          for (let count = 0; count < 5; count++) {
+            yield* Effect.sleep("8 seconds")
+            yield* task.emit({ type: "log", text: "still here" })
+          }
+          if (task.attempt === 1) yield* Effect.sleep("20 seconds")
+          return `attempt ${task.attempt}`
+        })
+      )
+      assert.strictEqual((yield* get()).result?.summary, "attempt 2")
+      const entries = yield* Sessions.Sessions.use((sessions) => Stream.runCollect(sessions.history("impl-001")))
+      const failed = entries.find(({ record }) => Object(record).type === "attempt_failed")
+      assert.deepStrictEqual(Object(failed?.record).error, {
+        code: "silent",
+        message: "nothing was heard of it for 10s, and it was stopped"
+      })
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("an agent whose attempts are used up waits for a human, where that is asked for", () =>
+    Effect.gen(function* () {
+      yield* create({ limits: { retries: 1, exhausted: "blocked" } })
+      yield* work((task) => Effect.fail(new Error(`attempt ${task.attempt}`)))
+      const session = yield* get()
+      assert.deepStrictEqual([session.status, session.error?.message], ["blocked", "attempt 2"])
+      assert.strictEqual(Session.terminalWake(session)?.priority, "high")
+    }).pipe(Effect.provide(services))
+  )
+
   it.effect("executes a session once, however often it is dispatched and whoever takes it", () =>
     Effect.gen(function* () {
       const session = yield* create()
@@ -559,7 +648,7 @@ describe("Worker", () => {
       assert.strictEqual((yield* get()).status, "complete")
       const left = (yield* queue.inspect("dispatch/main")).map(({ reason, state }) => `${state} ${reason}`)
       assert.strictEqual(left.length, 3)
-      for (const each of left) assert.match(each, /^dead (Expected|.*corrupt)/s)
+      for (const each of left) assert.match(each, /^dead (Expected|.*damaged after version 1)/s)
     }).pipe(Effect.provide(services))
   )
 

@@ -95,7 +95,7 @@ describe("Workflow", () => {
             folder: ".",
             onEvent: (event) =>
               Effect.sync(() => {
-                if (event.type !== "session")
+                if (event.type !== "session" && event.type !== "alert")
                   events.push(event.type === "begun" ? "begun" : `${event.type} ${event.agent}`)
               })
           }).pipe(
@@ -327,6 +327,39 @@ describe("Workflow", () => {
         assert.sameMembers(fourth.executed, ["plan", "security", "speed", "report"])
         assert.strictEqual(document.status, "complete")
         yield* assertQuiet
+      }).pipe(Effect.provide(fleet))
+    )
+
+    it.effect("after an edit says what is going to run again, before it does", () =>
+      Effect.gen(function* () {
+        const agents = makeAgents((name) => (name === "report" ? Effect.never : Effect.void))
+        const events: Array<Workflow.Event> = []
+        const interrupted = Effect.fnUntraced(function* (text: string) {
+          events.length = 0
+          const onEvent = (event: Workflow.Event) => Effect.sync(() => events.push(event))
+          const fiber = yield* Effect.forkChild(run(agents, text, { onEvent }))
+          yield* TestClock.adjust("1 minute")
+          yield* Fiber.interrupt(fiber)
+          const [first] = events
+          return first?.type === "begun" ? first.plan : undefined
+        })
+        const extra = "  - { name: extra, role: AUDITOR, task_type: extra, prompt: Look }\n"
+        assert.isUndefined(yield* interrupted(file + extra))
+        const edited = file.replace("speed, needs: [plan], prompt: Look", "speed, needs: [plan], prompt: Look closer")
+        assert.deepStrictEqual(yield* interrupted(edited), {
+          remembered: ["plan", "security"],
+          changed: ["speed"],
+          dependent: [],
+          open: ["report"],
+          dropped: ["extra"]
+        })
+        assert.deepStrictEqual(yield* interrupted(edited.replace("prompt: Plan", "prompt: Plan anew")), {
+          remembered: [],
+          changed: ["plan"],
+          dependent: ["security", "speed"],
+          open: ["report"],
+          dropped: ["extra"]
+        })
       }).pipe(Effect.provide(fleet))
     )
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { Driver, JournalSuite, QueueSuite } from "../src/testing/index.ts"
+import { Driver, JournalSuite, PersistedQueueSuite, QueueSuite } from "../src/testing/index.ts"
 import { journalMutants } from "./support/journalMutants.ts"
 import { driverOf, journalLayer, type Memory, type Mutant, queueLayer } from "./support/mutants.ts"
+import { persistedQueueMutants, storeLayer } from "./support/persistedQueueMutants.ts"
 import { queueMutants } from "./support/queueMutants.ts"
 
 /** Hands each broken port to the case that was made for it, which has to fail; the whole port must pass them all. */
@@ -50,3 +51,4 @@ const hunt = <Service>(
 
 hunt("Journal", journalLayer(), JournalSuite.cases, journalMutants)
 hunt("Queue", queueLayer(), QueueSuite.cases, queueMutants)
+hunt("PersistedQueue", storeLayer(), PersistedQueueSuite.cases, persistedQueueMutants)

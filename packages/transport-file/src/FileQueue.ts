@@ -5,11 +5,12 @@
  */
 import { Effect, Random, Result, type Scope } from "effect"
 import { Queue, type TransportError } from "@sartor/core"
+import { ProcessIdentity } from "@sartor/core/node"
 import * as path from "node:path"
 import * as LogFile from "./internal/LogFile.ts"
 import * as Names from "./internal/Names.ts"
-import * as ProcessIdentity from "./internal/ProcessIdentity.ts"
 import * as QueueFile from "./internal/QueueFile.ts"
+import type * as QueueUpkeep from "./internal/QueueUpkeep.ts"
 import * as Recent from "./internal/Recent.ts"
 import * as Segments from "./internal/Segments.ts"
 import { scanning, type Store } from "./internal/Store.ts"
@@ -41,7 +42,7 @@ export interface FileQueue {
 /** @internal */
 export const make = Effect.fnUntraced(function* (
   store: Store,
-  options: QueueFile.Options = { compactAbove }
+  options: QueueUpkeep.Options = { compactAbove }
 ): Effect.fn.Return<FileQueue, never, Scope.Scope> {
   const stops = new Map<QueueFile.QueueFile, () => void>()
   const logs = Recent.make<QueueFile.QueueFile>(maxRemembered, (log) => {
@@ -54,9 +55,9 @@ export const make = Effect.fnUntraced(function* (
   const open = (queue: string) => {
     const file = Names.pathOf(store.queues, queue)
     const log = QueueFile.make(store, file, options)
-    const look = () => LogFile.caught(log.look)
+    const hint = () => LogFile.caught(log.hint)
     const stop = store.hints.subscribe(path.dirname(file), (name) => {
-      if (name === null || Segments.isSegment(file, name)) look()
+      if (name === null || Segments.isSegment(file, name)) hint()
     })
     stops.set(log, stop)
     return log
@@ -66,7 +67,10 @@ export const make = Effect.fnUntraced(function* (
     scanInterval,
     Effect.sync(() => {
       store.hints.rearm()
-      for (const log of logs.values()) LogFile.caught(log.look)
+      for (const log of logs.values()) {
+        LogFile.caught(log.look)
+        log.tidy()
+      }
     })
   )
 
@@ -93,7 +97,7 @@ export const make = Effect.fnUntraced(function* (
 
   const self = ProcessIdentity.owner(store.since)
   const get = (queue: string) => Effect.sync(() => logs.get(queue, () => open(queue)))
-  const service = Queue.fromLogs({
+  const service = yield* Queue.fromLogs({
     open: (queue) => Effect.map(get(queue), (log) => log.queue),
     names: LogFile.attempt("Queue.names", () => {
       const names: Array<string> = []
@@ -106,6 +110,7 @@ export const make = Effect.fnUntraced(function* (
       for (const _ of steps);
       return names
     }),
+    remove: (queue) => Effect.flatMap(get(queue), (log) => log.remove),
     owner: self,
     isGone: ProcessIdentity.makeIsGone(self, store.monotonicMillis)
   })

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Config, Context, Effect, Layer } from "effect"
+import { Config, Context, Effect, Layer, Option } from "effect"
 import { Journal, Queue, type TransportError } from "@sartor/core"
 import * as FileJournal from "./FileJournal.ts"
 import * as FileQueue from "./FileQueue.ts"
@@ -56,3 +56,12 @@ export const layerConfig: Layer.Layer<
     layer
   )
 )
+
+/**
+ * What is wrong with the file system of the data directory, for an operator; nothing on a local disk.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const weakness = (options: Options): Effect.Effect<Option.Option<string>, TransportError.TransportError> =>
+  Effect.map(Store.weakness(options.directory), Option.fromUndefinedOr)

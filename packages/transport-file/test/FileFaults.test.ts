@@ -8,7 +8,9 @@ import * as path from "node:path"
 import {
   append,
   canTrace,
+  child,
   childUnder,
+  isRoot,
   journalFile,
   offer,
   open,
@@ -17,8 +19,6 @@ import {
   skip,
   temporary
 } from "./support.ts"
-
-const isRoot = process.getuid?.() === 0
 
 const mounted = (directory: string, ...options: ReadonlyArray<string>) =>
   Effect.acquireRelease(
@@ -29,70 +29,72 @@ const mounted = (directory: string, ...options: ReadonlyArray<string>) =>
 const reasonOf = (error: { readonly _tag: string }) =>
   "reason" in error && typeof error.reason === "string" ? error.reason : error._tag
 
-it.live("fails as storage_full when the device is, keeps what it has, and works again when there is room", (context) =>
-  Effect.gen(function* () {
-    const directory = yield* temporary
-    if (!isRoot || !(yield* mounted(directory, "-t", "tmpfs", "-o", "size=1m", "tmpfs"))) {
-      return skip(context, "a full device needs root, to mount a small tmpfs")
-    }
-    const large = "x".repeat(100_000)
-    yield* open(
-      directory,
-      Effect.gen(function* () {
-        const journal = yield* Journal.Journal
-        const queue = yield* Queue.Queue
-        yield* append("log", 0, "kept")
-        yield* offer("queue", "kept")
-        fs.writeFileSync(path.join(directory, "ballast"), Buffer.alloc(600_000))
-        let version = 1
-        const fill = Effect.suspend(() => append("log", version, large)).pipe(
-          Effect.tap(() => Effect.sync(() => (version += 1))),
-          Effect.forever,
-          Effect.flip
-        )
-        const error = yield* fill
-        assert.strictEqual(reasonOf(error), "storage_full")
-        assert.include(error.message, journalFile(directory, "log"))
-        const refused = yield* Effect.flip(queue.offer("queue", { id: "large", payload: "y".repeat(300_000) }))
-        assert.strictEqual(reasonOf(refused), "storage_full")
-        assert.strictEqual(reasonOf(yield* Effect.flip(append("new/key", 0, large))), "storage_full")
+it.live(
+  "F06: fails as storage_full when the device is, keeps what it has, and works again when there is room",
+  (context) =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      if (!isRoot || !(yield* mounted(directory, "-t", "tmpfs", "-o", "size=1m", "tmpfs"))) {
+        return skip(context, "needs root, to mount a small tmpfs")
+      }
+      const large = "x".repeat(100_000)
+      yield* open(
+        directory,
+        Effect.gen(function* () {
+          const journal = yield* Journal.Journal
+          const queue = yield* Queue.Queue
+          yield* append("log", 0, "kept")
+          yield* offer("queue", "kept")
+          fs.writeFileSync(path.join(directory, "ballast"), Buffer.alloc(600_000))
+          let version = 1
+          const fill = Effect.suspend(() => append("log", version, large)).pipe(
+            Effect.tap(() => Effect.sync(() => (version += 1))),
+            Effect.forever,
+            Effect.flip
+          )
+          const error = yield* fill
+          assert.strictEqual(reasonOf(error), "storage_full")
+          assert.include(error.message, journalFile(directory, "log"))
+          const refused = yield* Effect.flip(queue.offer("queue", { id: "large", payload: "y".repeat(300_000) }))
+          assert.strictEqual(reasonOf(refused), "storage_full")
+          assert.strictEqual(reasonOf(yield* Effect.flip(append("new/key", 0, large))), "storage_full")
 
-        assert.strictEqual((yield* records("log")).length, version)
-        assert.strictEqual((yield* queue.inspect("queue")).length, 1)
-        fs.rmSync(path.join(directory, "ballast"))
-        assert.strictEqual(yield* append("log", version, "room again"), version + 1)
-        assert.strictEqual(yield* offer("queue", "room again"), "added")
-        assert.strictEqual(yield* append("new/key", 0, "room again"), 1)
-        assert.deepStrictEqual(
-          (yield* journal.heads()).map(({ key, version }) => [key, version]),
-          [
-            ["log", version + 1],
-            ["new/key", 1]
-          ]
-        )
-      })
-    )
-    yield* open(
-      directory,
-      Effect.gen(function* () {
-        const queue = yield* Queue.Queue
-        const found = yield* records("log")
-        assert.strictEqual(found[0], "1 kept")
-        assert.strictEqual(found.at(-1), `${found.length} room again`)
-        assert.deepStrictEqual(
-          (yield* queue.inspect("queue")).map(({ id }) => id),
-          ["kept", "room again"]
-        )
-      })
-    )
-  })
+          assert.strictEqual((yield* records("log")).length, version)
+          assert.strictEqual((yield* queue.inspect("queue")).length, 1)
+          fs.rmSync(path.join(directory, "ballast"))
+          assert.strictEqual(yield* append("log", version, "room again"), version + 1)
+          assert.strictEqual(yield* offer("queue", "room again"), "added")
+          assert.strictEqual(yield* append("new/key", 0, "room again"), 1)
+          assert.deepStrictEqual(
+            (yield* journal.heads()).map(({ key, version }) => [key, version]),
+            [
+              ["log", version + 1],
+              ["new/key", 1]
+            ]
+          )
+        })
+      )
+      yield* open(
+        directory,
+        Effect.gen(function* () {
+          const queue = yield* Queue.Queue
+          const found = yield* records("log")
+          assert.strictEqual(found[0], "1 kept")
+          assert.strictEqual(found.at(-1), `${found.length} room again`)
+          assert.deepStrictEqual(
+            (yield* queue.inspect("queue")).map(({ id }) => id),
+            ["kept", "room again"]
+          )
+        })
+      )
+    })
 )
 
-it.live("fails as storage_full when there is no inode left, and works again when there is", (context) =>
+it.live("F07: fails as storage_full when there is no inode left, and works again when there is", (context) =>
   Effect.gen(function* () {
     const directory = yield* temporary
     if (!isRoot || !(yield* mounted(directory, "-t", "tmpfs", "-o", "nr_inodes=12", "tmpfs"))) {
-      return skip(context, "a device without inodes needs root, to mount a small tmpfs")
+      return skip(context, "needs root, to mount a small tmpfs")
     }
     yield* open(
       directory,
@@ -108,7 +110,7 @@ it.live("fails as storage_full when there is no inode left, and works again when
   })
 )
 
-it.live("fails as storage_full at the limit of a file's size", () =>
+it.live("F06: fails as storage_full at the limit of a file's size", () =>
   Effect.gen(function* () {
     const directory = yield* temporary
     // What it reports must not meet the limit too.
@@ -124,7 +126,7 @@ it.live("fails as storage_full at the limit of a file's size", () =>
   })
 )
 
-it.live("keeps within the process's limit of open files", () =>
+it.live("F09: keeps within the process's limit of open files", () =>
   Effect.gen(function* () {
     const directory = yield* temporary
     const process = yield* childUnder(["sh", "-c", 'ulimit -n 48; exec "$@"', "sh"], "many", directory, "keys", "120")
@@ -133,7 +135,7 @@ it.live("keeps within the process's limit of open files", () =>
   })
 )
 
-it.live("fails when it is opened on a directory that it may not write, not later", (context) =>
+it.live("F08: fails when it is opened on a directory that it may not write, not later", (context) =>
   Effect.gen(function* () {
     const directory = yield* temporary
     yield* open(directory, append("log", 0, "kept"))
@@ -141,7 +143,7 @@ it.live("fails when it is opened on a directory that it may not write, not later
       isRoot &&
       (yield* mounted(directory, "--bind", directory)) &&
       childProcess.spawnSync("mount", ["-o", "remount,bind,ro", directory]).status === 0
-    if (!isReadOnly) return skip(context, "a read-only directory needs root, to mount one")
+    if (!isReadOnly) return skip(context, "needs root, to mount a read-only directory")
     const error = yield* Effect.flip(open(directory, Effect.void))
     assert.deepStrictEqual([error._tag, reasonOf(error)], ["TransportError", "unavailable"])
     assert.include(error.message, "FileTransport.layer")
@@ -149,11 +151,11 @@ it.live("fails when it is opened on a directory that it may not write, not later
   })
 )
 
-it.live("fails as unavailable when the directory becomes read-only, and still reads", (context) =>
+it.live("F08: fails as unavailable when the directory becomes read-only, and still reads", (context) =>
   Effect.gen(function* () {
     const directory = yield* temporary
     if (!isRoot || !(yield* mounted(directory, "--bind", directory))) {
-      return skip(context, "a read-only directory needs root, to mount one")
+      return skip(context, "needs root, to mount a read-only directory")
     }
     yield* open(directory, append("log", 0, "kept"))
     yield* open(
@@ -172,6 +174,90 @@ it.live("fails as unavailable when the directory becomes read-only, and still re
   })
 )
 
+it.live("F08: fails when it is opened on a directory that is immutable, and names what is", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* open(directory, append("log", 0, "kept"))
+    const journals = path.dirname(journalFile(directory, "log"))
+    const isImmutable = yield* Effect.acquireRelease(
+      Effect.sync(() => childProcess.spawnSync("chattr", ["+i", journals]).status === 0),
+      () => Effect.sync(() => childProcess.spawnSync("chattr", ["-i", journals]))
+    )
+    if (!isImmutable) return skip(context, "needs root, to make a directory immutable")
+    const error = yield* Effect.flip(open(directory, Effect.void))
+    assert.deepStrictEqual([error._tag, reasonOf(error)], ["TransportError", "unavailable"])
+    assert.include(error.message, journals)
+  })
+)
+
+it.live("F09: names the limit where there is no descriptor left, loses nothing, and works again", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const limited = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]
+    const process = yield* childUnder(limited, "exhausted", directory, "log")
+    assert.strictEqual(yield* process.ended, 0)
+    const [refused, ...others] = process.reports()
+    assert.match(refused ?? "", /\(unavailable\).*too many files open.*ulimit -n.*EMFILE/)
+    assert.deepStrictEqual(others, ["ok 1", "ok 2"])
+    yield* open(
+      directory,
+      Effect.map(records("log"), (found) => assert.strictEqual(found.length, 2))
+    )
+  })
+)
+
+it.live("F18: works where queues lie on another file system than journals, and moves nothing between them", (context) =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* open(directory, append("log", 0, "kept"))
+    const queues = path.dirname(queueFile(directory, "jobs"))
+    if (!isRoot || !(yield* mounted(queues, "-t", "tmpfs", "tmpfs"))) {
+      return skip(context, "needs root, to mount a file system")
+    }
+    for (const round of [1, 2]) {
+      yield* open(directory, Effect.andThen(append("log", round, "more"), offer("jobs", `m${round}`)))
+      const compactor = yield* child("compact", directory, "jobs", "1")
+      assert.strictEqual(yield* compactor.ended, 0)
+    }
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        assert.deepStrictEqual(
+          (yield* queue.inspect("jobs")).map(({ id }) => id),
+          ["m1", "m2"]
+        )
+        yield* queue.delete("jobs")
+        assert.deepStrictEqual(yield* queue.names(), [])
+      })
+    )
+  })
+)
+
+it.live("F19: names a file that belongs to another user, and goes on with the others", (context) =>
+  Effect.gen(function* () {
+    if (!isRoot) return skip(context, "needs root, to be another user")
+    const directory = yield* temporary
+    yield* open(directory, Effect.andThen(append("log", 0, "secret"), append("other", 0, "kept")))
+    yield* open(directory, offer("log", "secret"))
+    childProcess.execFileSync("chown", ["-R", "65534:65534", directory])
+    for (const file of [journalFile(directory, "log"), queueFile(directory, "log")]) {
+      fs.chownSync(file, 0, 0)
+      fs.chmodSync(file, 0o600)
+    }
+    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    const process = yield* childUnder(nobody, "stubborn", directory, "log", "2")
+    assert.strictEqual(yield* process.ended, 0)
+    const reports = process.reports()
+    assert.strictEqual(reports.length, 4)
+    for (const report of reports) assert.match(report, /(journals|queues)\/log\.log.*EACCES/)
+    const others = yield* childUnder(nobody, "stubborn", directory, "mine", "2")
+    assert.strictEqual(yield* others.ended, 0)
+    assert.deepStrictEqual(others.reports(), ["ok 1", "ok 2", "ok added", "ok 2"])
+    assert.deepStrictEqual(yield* open(directory, records("log")), ["1 secret"])
+  })
+)
+
 it.live("fails when it is opened where a file is in the way", () =>
   Effect.gen(function* () {
     const directory = yield* temporary
@@ -182,7 +268,7 @@ it.live("fails when it is opened where a file is in the way", () =>
   })
 )
 
-it.live("delivers within the scan interval where the system watches nothing", (context) =>
+it.live("F13: delivers within the scan interval where the system watches nothing", (context) =>
   Effect.gen(function* () {
     if (!canTrace) return skip(context, "doing without fs.watch needs strace, and the right to trace")
     const directory = yield* temporary
@@ -197,7 +283,7 @@ it.live("delivers within the scan interval where the system watches nothing", (c
   })
 )
 
-it.live("takes a flush that failed as final for its file, and acknowledges nothing after it", (context) =>
+it.live("F05: takes a flush that failed as final for its file, and acknowledges nothing after it", (context) =>
   Effect.gen(function* () {
     if (!canTrace) return skip(context, "a failing fdatasync needs strace, and the right to trace")
     const directory = yield* temporary
@@ -218,7 +304,7 @@ it.live("takes a flush that failed as final for its file, and acknowledges nothi
   })
 )
 
-it.live("syncs a new file's directories before it writes, and flushes once an append", (context) =>
+it.live("F04: syncs a new file's directories before it writes, and flushes once an append", (context) =>
   Effect.gen(function* () {
     if (!canTrace) return skip(context, "counting flushes needs strace, and the right to trace")
     const directory = yield* temporary
@@ -242,5 +328,43 @@ it.live("syncs a new file's directories before it writes, and flushes once an ap
       )
       assert.strictEqual(calls.filter((call) => / write\(/.test(call) && call.includes(`<${file}>`)).length, flushes)
     }
+  })
+)
+
+it.live("F04: has flushed before it acknowledges an append, an offer or a settlement by id", (context) =>
+  Effect.gen(function* () {
+    if (!canTrace) return skip(context, "watching flushes needs strace, and the right to trace")
+    const directory = yield* temporary
+    const log = path.join(directory, "strace.txt")
+    const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
+    const process = yield* childUnder(strace, "roundtrip", directory, "jobs", "5")
+    assert.strictEqual(yield* process.ended, 0)
+    const reports = process.reports()
+    assert.strictEqual(reports.length, 15)
+    let flushed = 0
+    let acknowledged = 0
+    for (const call of fs.readFileSync(log, "utf8").split("\n")) {
+      if (/fdatasync.*= 0$/.test(call)) flushed += 1
+      if (!call.includes(`write(1, "${reports[acknowledged] ?? "nothing"}\\n"`)) continue
+      acknowledged += 1
+      assert.isAtLeast(flushed, acknowledged, call)
+    }
+    assert.strictEqual(acknowledged, 15)
+  })
+)
+
+it.live("F04: hands out a message that another process offered once it has synced the offer itself", (context) =>
+  Effect.gen(function* () {
+    if (!canTrace) return skip(context, "watching flushes needs strace, and the right to trace")
+    const directory = yield* temporary
+    yield* open(directory, offer("jobs", "stop"))
+    const log = path.join(directory, "strace.txt")
+    const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
+    const process = yield* childUnder(strace, "drain", directory, "jobs")
+    assert.strictEqual(yield* process.ended, 0)
+    const calls = fs.readFileSync(log, "utf8").split("\n")
+    const flushed = calls.findIndex((call) => /fdatasync.*= 0$/.test(call))
+    const reported = calls.findIndex((call) => call.includes('write(1, "stop'))
+    assert.isTrue(flushed >= 0 && flushed < reported, `${flushed} ${reported}`)
   })
 )

@@ -134,7 +134,7 @@ it.live("uses 10,000 keys with a bounded number of descriptors, and lists them",
   })
 )
 
-it.live("goes on in a directory that was deleted and made again", () =>
+it.live("F13: goes on in a directory that was deleted and made again", () =>
   Effect.gen(function* () {
     const directory = yield* temporary
     yield* open(

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
+import { ProcessIdentity } from "@sartor/core/node"
 import { Effect } from "effect"
 import * as childProcess from "node:child_process"
-import * as ProcessIdentity from "../src/internal/ProcessIdentity.ts"
 import { child, temporary } from "./support.ts"
 
 const self = ProcessIdentity.owner("2026-01-01T00:00:00Z")

@@ -1,3 +1,4 @@
+import { afterAll } from "@effect/vitest"
 import { Journal, Queue } from "@sartor/core"
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import * as childProcess from "node:child_process"
@@ -6,6 +7,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as process from "node:process"
 import { fileURLToPath } from "node:url"
+import { build } from "rolldown"
 import { FileTransport } from "../src/index.ts"
 
 /** A directory of its own that goes with the scope. */
@@ -66,11 +68,26 @@ export interface Child {
   readonly ended: Effect.Effect<number | string>
 }
 
+/** One file, because a process that reads all of its modules by itself takes five times as long to start. */
+const bundled = async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sartor-child-"))
+  // Others than root may have to run it.
+  fs.chmodSync(folder, 0o755)
+  const file = path.join(folder, "child.mjs")
+  const input = fileURLToPath(new URL("fixtures/child.ts", import.meta.url))
+  await build({ input, platform: "node", logLevel: "warn", output: { file, format: "esm" } })
+  return file
+}
+let bundle: Promise<string> | undefined
+afterAll(async () => {
+  if (bundle !== undefined) fs.rmSync(path.dirname(await bundle), { recursive: true, force: true })
+})
+
 /** Starts a process of its own, which the scope kills. `prefix` is a command that starts it. */
 export const childUnder = Effect.fnUntraced(function* (prefix: ReadonlyArray<string>, ...args: ReadonlyArray<string>) {
   // A file, because a pipe may be full just when the process reports.
   const output = path.join(yield* temporary, "output")
-  const fixture = fileURLToPath(new URL("fixtures/child.ts", import.meta.url))
+  const fixture = yield* Effect.promise(() => (bundle ??= bundled()))
   const [command = "", ...rest] = [
     ...prefix,
     process.execPath,
@@ -101,6 +118,8 @@ export const childUnder = Effect.fnUntraced(function* (prefix: ReadonlyArray<str
 })
 
 export const child = (...args: ReadonlyArray<string>) => childUnder([], ...args)
+
+export const isRoot = process.getuid?.() === 0
 
 export const canTrace = childProcess.spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0
 

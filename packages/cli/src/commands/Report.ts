@@ -21,13 +21,15 @@ export const report = Command.make(
   {
     run: Arguments.runId,
     html: Arguments.text("html", "file", "Write it as one HTML file instead"),
+    markdown: Arguments.text("markdown", "file", "Write it as Markdown instead"),
     baseline: Arguments.text("baseline", "run", "A sequential run of the same workflow to compare it with")
   },
-  Effect.fnUntraced(function* ({ baseline, html, run: given }) {
+  Effect.fnUntraced(function* ({ baseline, html, markdown, run: given }) {
     const output = yield* Output
     const run = yield* Arguments.readRunId(given)
     const against = Option.isNone(baseline) ? undefined : yield* Arguments.readRunId(baseline.value, "baseline")
-    const file = Option.isNone(html) ? undefined : yield* RunReport.checkTarget(html.value)
+    const htmlFile = Option.isNone(html) ? undefined : yield* RunReport.checkTarget("html", html.value)
+    const markdownFile = Option.isNone(markdown) ? undefined : yield* RunReport.checkTarget("markdown", markdown.value)
     const input = yield* Transport.working(
       Effect.gen(function* () {
         const shown = yield* Effect.flatMap(WorkflowRuns.document(run), RunReport.inputOf)
@@ -40,14 +42,22 @@ export const report = Command.make(
         return { ...shown, baseline: compared }
       })
     )
-    if (file !== undefined) {
-      yield* RunReport.writeHtml(input, file)
-      return yield* output.print({ run_id: run, html: file }, () => `The report is in ${file}`)
+    if (htmlFile !== undefined) yield* RunReport.write(input, "html", htmlFile)
+    if (markdownFile !== undefined) yield* RunReport.write(input, "markdown", markdownFile)
+    if (htmlFile !== undefined || markdownFile !== undefined) {
+      const files = {
+        ...(htmlFile === undefined ? {} : { html: htmlFile }),
+        ...(markdownFile === undefined ? {} : { markdown: markdownFile })
+      }
+      return yield* output.print(
+        { run_id: run, ...files },
+        () => `The report is in ${Object.values(files).join(" and ")}`
+      )
     }
     yield* output.print(input, (look) => RunReport.inTerminal(input, look))
   })
 ).pipe(
-  Command.withDescription("Show what came out of a run, on the terminal or as one HTML file"),
+  Command.withDescription("Show what came out of a run, on the terminal, as one HTML file or as Markdown"),
   Command.withExamples([
     { command: "sartor report site-audit-0k3f9d2m" },
     { command: "sartor report site-audit-0k3f9d2m --html report.html --baseline site-audit-7h2k4n1p" }

@@ -3,19 +3,29 @@
  *
  * @since 0.1.0
  */
-import { AgentRunner, CommandRunner, Workflow, WorkflowFile, type WorkflowRun, WorkflowRuns } from "@sartor/core"
+import {
+  AgentRunner,
+  CommandRunner,
+  Workflow,
+  WorkflowFile,
+  WorkflowPlan,
+  WorkflowRun,
+  WorkflowRuns
+} from "@sartor/core"
 import { Clock, Deferred, Effect, FileSystem, Option, Path } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import * as AgentEnvironment from "../AgentEnvironment.ts"
 import * as Arguments from "../Arguments.ts"
+import * as Claude from "../Claude.ts"
 import * as Detached from "../Detached.ts"
 import * as Documents from "../Documents.ts"
+import * as Exporting from "../Exporting.ts"
 import * as Failure from "../Failure.ts"
 import * as LiveView from "../LiveView.ts"
 import { Output, type OutputError } from "../Output.ts"
 import * as Process from "../Process.ts"
 import * as Progress from "../Progress.ts"
 import * as RunReport from "../RunReport.ts"
-import { Settings, variable } from "../Settings.ts"
 import * as Transport from "../Transport.ts"
 
 const flags = {
@@ -36,6 +46,10 @@ const flags = {
   quiet: Arguments.toggle("quiet", "No progress on stderr"),
   html: Arguments.text("html", "file", "Write the report as one HTML file too"),
   dieWithParent: Arguments.toggle("die-with-parent", "Stop when the process that started this one is gone"),
+  dryRun: Arguments.toggle(
+    "dry-run",
+    "Say what would run, and what is remembered of a run that it goes on with; start nothing"
+  ),
   detach: Arguments.toggle("detach", "Start it in the background and print its run id and process id")
 }
 
@@ -48,6 +62,7 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(function* (input) {
     const prepared = yield* prepare(input)
+    if (input.dryRun) return yield* sayWhatWouldRun(input, prepared)
     return yield* input.detach ? detach(input, prepared) : execute(input, prepared)
   })
 ).pipe(
@@ -59,6 +74,7 @@ export const run = Command.make(
       command: "sartor run site-audit.yaml --json --follow | jq -c .",
       description: "For programs: events, then the run"
     },
+    { command: "sartor run site-audit.yaml --dry-run", description: "After an edit: what would run again" },
     { command: "sartor run site-audit.yaml --detach", description: "In the background" }
   ])
 )
@@ -66,6 +82,7 @@ export const run = Command.make(
 type Input = Command.Command.Config.Infer<typeof flags>
 
 interface Prepared {
+  readonly claude: Effect.Success<ReturnType<typeof Claude.runnerFor>>
   readonly workflow: WorkflowFile.Workflow
   /** Absolute. */
   readonly file: string
@@ -115,13 +132,34 @@ const prepare = Effect.fnUntraced(function* (input: Input) {
     })
   )
   const workflow = yield* WorkflowFile.parse(text, { file, vars })
+  const claude = yield* Claude.runnerFor(workflow, file)
   const prepared: Prepared = {
+    claude,
     workflow: maxParallel === undefined ? workflow : { ...workflow, max_parallel: maxParallel },
     file: path.resolve(file),
     folder: path.dirname(path.resolve(file)),
-    html: Option.isNone(input.html) ? undefined : yield* RunReport.checkTarget(input.html.value)
+    html: Option.isNone(input.html) ? undefined : yield* RunReport.checkTarget("html", input.html.value)
   }
   return prepared
+})
+
+/** Reads only: which run it would go on with, and what that would do. */
+const sayWhatWouldRun = Effect.fnUntraced(function* (input: Input, { folder, workflow }: Prepared) {
+  const output = yield* Output
+  const found = yield* Transport.working(
+    Effect.gen(function* () {
+      const runId =
+        Option.getOrUndefined(input.runId) ?? (input.fresh ? undefined : yield* WorkflowRuns.lastOf(workflow))
+      const run = runId === undefined ? WorkflowRun.empty : yield* (yield* WorkflowRuns.open(runId)).refresh
+      const goesOn = run.begun !== undefined && !WorkflowRun.isOver(run)
+      const plan = yield* WorkflowPlan.make(goesOn ? run : WorkflowRun.empty, workflow, folder)
+      return { ...(goesOn && runId !== undefined ? { run_id: runId } : {}), ...plan }
+    })
+  )
+  yield* output.print(found, () => {
+    const first = found.run_id === undefined ? "a new run" : `goes on with run ${found.run_id}`
+    return `${[first, ...Progress.ofPlan(found)].join("\n")}\n`
+  })
 })
 
 const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
@@ -134,7 +172,10 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
 
   const work = Effect.gen(function* () {
     const progress = yield* progressOf(input, workflow)
-    const runner = AgentRunner.layer({ command: CommandRunner.make({ env: yield* environment }) })
+    const runner = AgentRunner.layer({
+      command: CommandRunner.make({ env: yield* AgentEnvironment.make }),
+      ...prepared.claude
+    })
     const following = input.follow
       ? (event: Workflow.Event) =>
           output
@@ -166,11 +207,12 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
     yield* output.print(document, () => "")
   }).pipe(Effect.timeout("2 seconds"), Effect.ignore)
 
-  const report = yield* Transport.following(Effect.onInterrupt(work, () => interrupted))
+  const exported = Effect.provide(work, Exporting.layer)
+  const report = yield* Transport.following(Effect.onInterrupt(exported, () => interrupted))
   if (runId === undefined && !input.quiet)
     yield* output.note(`Run ${report.run_id} has ended before: this is its report`)
   if (prepared.html !== undefined) {
-    yield* RunReport.writeHtml(report, prepared.html)
+    yield* RunReport.write(report, "html", prepared.html)
     if (!input.quiet) yield* output.note(`The report is in ${prepared.html}`)
   }
   yield* output.print(documentOf(report), (look) => RunReport.inTerminal(report, look))
@@ -185,19 +227,6 @@ const documentOf = (report: Effect.Success<ReturnType<typeof RunReport.inputOf>>
     const { wakes: _, ...stored } = { wakes: 0, ...agent }
     return stored
   })
-})
-
-/** What agents have in their environment, so that `sartor checkpoint` works inside of them. */
-const environment = Effect.gen(function* () {
-  const { dataDir, namespace, natsUrl, transport } = yield* Settings
-  const path = Option.getOrElse(yield* variable("PATH"), () => "/usr/local/bin:/usr/bin:/bin")
-  return {
-    SARTOR_TRANSPORT: transport,
-    SARTOR_DATA_DIR: dataDir,
-    SARTOR_NAMESPACE: namespace,
-    ...(transport === "nats" ? { SARTOR_NATS_URL: natsUrl } : {}),
-    PATH: `${yield* Process.nodeFolder}:${path}`
-  }
 })
 
 /** Who tells of the run on stderr while it goes on. */

@@ -26,7 +26,9 @@ export const sessionCancel = Command.make(
     yield* output.print(Documents.session(session), () => `${id} is cancelled`)
   })
 ).pipe(
-  Command.withDescription("End a session for good; whoever executes it stops, and its orchestrator is woken"),
+  Command.withDescription(
+    "End a session and the agents that it spawned for good; whoever executes them stops, and their orchestrator is woken"
+  ),
   Command.withExamples([
     { command: "sartor session cancel impl-001" },
     { command: 'sartor session cancel impl-001 --reason "The ticket was withdrawn"' }

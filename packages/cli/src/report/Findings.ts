@@ -20,6 +20,8 @@ export interface Side {
   readonly confidence: number
   readonly evidence: ReadonlyArray<string>
   readonly minority: boolean
+  /** Whether what settled the conflict upholds it. */
+  readonly upheld: boolean
 }
 
 /**
@@ -31,7 +33,28 @@ export interface Conflict {
   readonly type: string
   readonly topic: string
   readonly blocking: boolean
+  readonly severity: Agent.Severity | undefined
+  /** How alike its claims are, if they are not the same but in other words. */
+  readonly similarity: number | undefined
   readonly sides: ReadonlyArray<Side>
+  /** What settled it. */
+  readonly settled:
+    | { readonly by: string; readonly statement: string; readonly evidence: ReadonlyArray<string> }
+    | undefined
+  /** Of a file: whether its contents could be merged, and the lines that could not. */
+  readonly merge: { readonly clean: boolean; readonly hunks: ReadonlyArray<Hunk>; readonly more: number } | undefined
+}
+
+/**
+ * Lines of a file that two sides have differently.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Hunk {
+  readonly line: number
+  readonly base: string | undefined
+  readonly sides: ReadonlyArray<{ readonly agents: ReadonlyArray<string>; readonly text: string }>
 }
 
 /**
@@ -45,6 +68,8 @@ export interface Agreement {
   readonly agents: ReadonlyArray<string>
   readonly confidence: number
   readonly claims: ReadonlyArray<string>
+  /** How alike its claims are, if they are not the same but in other words. */
+  readonly similarity: number | undefined
 }
 
 /**
@@ -82,7 +107,7 @@ export interface Census {
  * @since 0.1.0
  */
 export interface Findings {
-  /** Those that block come first. */
+  /** Those that block come first, then the worst. */
   readonly conflicts: ReadonlyArray<Conflict>
   /** By the most agents, then by confidence. */
   readonly agreements: ReadonlyArray<Agreement>
@@ -101,7 +126,10 @@ export const make = (synthesis: ReportInput["synthesis"]): Findings => {
   return {
     conflicts: unique(steps.flatMap(([, { conflicts }]) => conflicts))
       .map(conflictOf)
-      .toSorted((left, right) => Number(right.blocking) - Number(left.blocking)),
+      .toSorted(
+        (left, right) =>
+          Number(right.blocking) - Number(left.blocking) || rankOf(left.severity) - rankOf(right.severity)
+      ),
     agreements: unique(steps.flatMap(([, { agreements }]) => agreements))
       .map((agreement) => ({
         id: agreement.id,
@@ -109,7 +137,8 @@ export const make = (synthesis: ReportInput["synthesis"]): Findings => {
         claim: Text.block(agreement.claim, 600),
         agents: names(agreement.agents),
         confidence: agreement.confidence,
-        claims: agreement.claims
+        claims: agreement.claims,
+        similarity: agreement.similarity
       }))
       .toSorted((left, right) => right.agents.length - left.agents.length || right.confidence - left.confidence),
     insights: unique(steps.flatMap(([, { insights }]) => insights))
@@ -125,6 +154,17 @@ export const make = (synthesis: ReportInput["synthesis"]): Findings => {
 }
 
 /**
+ * The command that settles a conflict which blocks; none if its names are not what we give.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const answerTo = ({ blocking, id }: Conflict, runId: string): string | undefined =>
+  blocking && /^[\w-]+$/.test(id) && /^[\w-]+$/.test(runId)
+    ? `sartor answer ${runId} ${id} --choice N --say "why"`
+    : undefined
+
+/**
  * The claim of a conflict whose sides are about one and the same.
  *
  * @category formatting
@@ -138,12 +178,35 @@ const conflictOf = (conflict: Synthesis.Synthesis["conflicts"][number]): Conflic
   type: words(conflict.type),
   topic: Text.line(conflict.topic, 200),
   blocking: conflict.blocking,
+  severity: conflict.severity,
+  similarity: conflict.similarity,
+  settled:
+    conflict.resolution === undefined
+      ? undefined
+      : {
+          by: Text.line(conflict.resolution.by, 80),
+          statement: Text.block(conflict.resolution.statement, 600),
+          evidence: conflict.resolution.evidence
+        },
+  merge:
+    conflict.merge === undefined
+      ? undefined
+      : {
+          clean: conflict.merge.clean,
+          hunks: conflict.merge.hunks.map(({ base, line, sides }) => ({
+            line,
+            base: base === undefined ? undefined : code(base),
+            sides: sides.map(({ agents, text }) => ({ agents: names(agents), text: code(text) }))
+          })),
+          more: conflict.merge.more ?? 0
+        },
   sides: conflict.sides.map((side) => ({
     agents: names(side.agents),
     claim: Text.block(side.claim, 600),
     stance: side.stance,
     confidence: side.confidence,
     evidence: side.evidence,
+    upheld: conflict.resolution?.side?.claim === side.claim && conflict.resolution.side.stance === side.stance,
     minority: side.agents.length > 0 && side.agents.every((agent) => conflict.minority.agents.includes(agent))
   }))
 })
@@ -163,6 +226,14 @@ const censusOf = (step: string, synthesis: Synthesis.Synthesis): Census => ({
     outcome: Text.line(outcome, 60)
   }))
 })
+
+const rankOf = (severity: Agent.Severity | undefined): number =>
+  severity === undefined ? severities.length : severities.indexOf(severity)
+
+const severities = ["critical", "high", "medium", "low"] as const
+
+/** Lines of a file as they are, but for what could steer a terminal. */
+const code = (text: string): string => Text.clean(text).replace(/\n$/, "").slice(0, 2_001)
 
 const kinds = ["corroboration", "shared cause", "complementary coverage"]
 

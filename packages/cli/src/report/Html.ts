@@ -82,19 +82,10 @@ const sectionsOf = (model: Model.Model): ReadonlyArray<Section> => {
   const merged = model.censuses.length > 0
   const listed = Model.mostTelling(model.agents, Citation.findingLimit)
   return [
+    ...(model.conclusion === undefined
+      ? []
+      : [{ id: "conclusion", title: "Conclusion", content: Account.conclusion(model.conclusion) }]),
     { id: "overview", title: "At a glance", content: overview(model) },
-    {
-      id: "timeline",
-      title: "Timeline",
-      lead:
-        drawn.length === 0
-          ? "Nothing ran."
-          : "In the order of their start: an agent starts when those that it needs have ended.",
-      content:
-        drawn.length === 0
-          ? []
-          : [Timeline.timeline(model, drawn), ...(model.times.wall === undefined ? [] : [Timeline.comparison(model)])]
-    },
     ...(merged ? synthesized(model, citations) : []),
     {
       id: "claims",
@@ -109,6 +100,18 @@ const sectionsOf = (model: Model.Model): ReadonlyArray<Section> => {
       count: model.agents.length,
       lead: model.agents.length === 0 ? "The run had no agents." : undefined,
       content: [...listed.map((agent) => Account.agent(agent, citations)), ...cut(model.agents, listed.length, "agent")]
+    },
+    {
+      id: "timeline",
+      title: "Timeline",
+      lead:
+        drawn.length === 0
+          ? "Nothing ran."
+          : "In the order of their start: an agent starts when those that it needs have ended.",
+      content:
+        drawn.length === 0
+          ? []
+          : [Timeline.timeline(model, drawn), ...(model.times.wall === undefined ? [] : [Timeline.comparison(model)])]
     },
     ...(merged
       ? [
@@ -137,7 +140,10 @@ const synthesized = (model: Model.Model, citations: Citation.Citations): Readonl
         model.conflicts.length === 0
           ? "None among the agents that reported."
           : "Where the agents do not agree. Nothing was averaged away: both sides stand with their evidence.",
-      content: [...model.conflicts.slice(0, limit).map(Conflicts.conflict), ...cut(model.conflicts, limit, "conflict")]
+      content: [
+        ...model.conflicts.slice(0, limit).map((each) => Conflicts.conflict(each, citations)),
+        ...cut(model.conflicts, limit, "conflict")
+      ]
     },
     {
       id: "insights",
@@ -182,17 +188,6 @@ const overview = (model: Model.Model): Markup => {
   const confidence = model.censuses.at(-1)?.confidence
   const worst = Model.countBySeverity(model.claims).slice(0, 2)
   return markup`<dl class="figures">
-${figure("Wall time", Format.duration(times.wall), times.sum !== undefined && `${Format.duration(times.sum)} of agents’ work`)}
-${
-  baseline?.savedAgainst === undefined
-    ? figure("Time saved", Format.percent(times.saved), "against the sum of the agents’ times")
-    : figure(
-        "Time saved",
-        Format.percent(baseline.savedAgainst),
-        `against a sequential run of ${Format.duration(baseline.wall)}`
-      )
-}
-${figure("Agents complete", `${Format.count(complete)} of ${Format.count(model.agents.length)}`, times.peak > 1 && `up to ${times.peak} at once`)}
 ${figure("Claims", Format.count(model.claims.length), worst.map(({ count, severity }) => `${Format.count(count)} ${severity}`).join(", "))}
 ${
   model.censuses.length > 0 &&
@@ -203,6 +198,17 @@ ${
   )
 }
 ${confidence !== undefined && figure("Confidence", Format.confidence(confidence), `of the synthesis, ${model.censuses.at(-1)?.status}`)}
+${figure("Agents complete", `${Format.count(complete)} of ${Format.count(model.agents.length)}`, times.peak > 1 && `up to ${times.peak} at once`)}
+${figure("Wall time", Format.duration(times.wall), times.sum !== undefined && `${Format.duration(times.sum)} of agents’ work`)}
+${
+  baseline?.savedAgainst === undefined
+    ? figure("Time saved", Format.percent(times.saved), "against the sum of the agents’ times")
+    : figure(
+        "Time saved",
+        Format.percent(baseline.savedAgainst),
+        `against a sequential run of ${Format.duration(baseline.wall)}`
+      )
+}
 </dl>
 ${troubles(model)}
 ${model.censuses

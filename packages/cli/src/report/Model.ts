@@ -114,6 +114,8 @@ export interface Model extends Findings.Findings {
   readonly finishedAt: string | undefined
   /** By start, then by name; those that never started come last. */
   readonly agents: ReadonlyArray<AgentView>
+  /** The agent that had the last synthesis to work from, if it said something. */
+  readonly conclusion: AgentView | undefined
   /** The worst first, then the surest. */
   readonly claims: ReadonlyArray<Claim>
   readonly times: Times
@@ -132,6 +134,7 @@ export const make = (input: ReportInput): Model => {
   const agents = input.agents.map((agent) => viewOf(agent, origin)).toSorted(byStart)
   const claims = agents.flatMap((agent) => agent.claims).toSorted(byWeight)
   const findings = Findings.make(input.synthesis)
+  const steps = new Set(findings.censuses.map(({ step }) => step))
   const times = timesOf(input)
   const ends = agents.flatMap((agent) => [agent.start ?? 0, agent.end ?? 0])
   const baseline = input.baseline === undefined ? undefined : timesOf(input.baseline)
@@ -145,6 +148,7 @@ export const make = (input: ReportInput): Model => {
     startedAt: input.started_at,
     finishedAt: input.finished_at,
     agents,
+    conclusion: agents.findLast(({ name, summary }) => steps.has(name) && summary !== undefined),
     claims,
     times,
     span: ends.reduce((most, end) => Math.max(most, end), times.wall ?? 0),

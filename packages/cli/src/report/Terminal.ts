@@ -30,6 +30,7 @@ export const renderTerminal = (
   const model = Model.make(input)
   return [
     header(model, sheet),
+    conclusion(model, sheet),
     timeline(model, sheet),
     claims(model, sheet),
     conflicts(model, sheet),
@@ -64,6 +65,11 @@ const header = (model: Model.Model, sheet: Sheet.Sheet): Lines => {
     )
   ]
 }
+
+const conclusion = ({ conclusion }: Model.Model, sheet: Sheet.Sheet): Lines =>
+  conclusion?.summary === undefined
+    ? []
+    : [sheet.title(`Conclusion of ${conclusion.name}`), ...Text.wrap(conclusion.summary, sheet.width)]
 
 const timeline = (model: Model.Model, sheet: Sheet.Sheet): Lines => {
   const agents = Model.mostTelling(model.agents, agentLimit)
@@ -148,13 +154,17 @@ const conflicts = (model: Model.Model, sheet: Sheet.Sheet): Lines => {
 
 const conflictLines = (conflict: Findings.Conflict, sheet: Sheet.Sheet): Lines => {
   const shared = Findings.sharedClaim(conflict)
-  const kind = `${conflict.type}${conflict.blocking ? ", blocking" : ""}`
+  const kind = [
+    conflict.type,
+    ...(conflict.severity === undefined ? [] : [conflict.severity]),
+    ...(conflict.blocking ? ["blocking"] : [])
+  ].join(", ")
   const head = Text.wrap(`${conflict.topic}: ${kind}`, sheet.width)
   const columns = conflict.sides.slice(0, sideLimit).map((side) => (width: number) => [
     ...Text.wrap(
       `${Format.listed(side.agents)} ${stances[side.stance]} ${Format.confidence(side.confidence)}${
         side.minority ? " (minority)" : ""
-      }`,
+      }${side.upheld ? " (upheld)" : ""}`,
       width
     ).map((line) => ({ line, style: sideStyle(side) })),
     ...(shared === undefined ? Text.wrap(side.claim, width).map((line) => ({ line, style: undefined })) : []),
@@ -169,8 +179,41 @@ const conflictLines = (conflict: Findings.Conflict, sheet: Sheet.Sheet): Lines =
     ...head.map((line) => sheet.paint(conflict.blocking ? "bad" : "bold", line)),
     ...(shared === undefined ? [] : sheet.indent(2, Text.wrap(shared, sheet.width - 2))),
     ...sheet.indent(2, sheet.beside(columns, 2)),
-    ...sheet.more(conflict.sides.length - columns.length, "side")
+    ...sheet.more(conflict.sides.length - columns.length, "side"),
+    ...(conflict.merge === undefined ? [] : mergeLines(conflict.merge, sheet)),
+    ...(conflict.settled === undefined
+      ? []
+      : sheet.indent(
+          2,
+          Text.wrap(`settled by ${conflict.settled.by}: ${conflict.settled.statement}`, sheet.width - 2).map((line) =>
+            sheet.paint("good", line)
+          )
+        ))
   ]
+}
+
+const hunkLimit = 5
+
+const mergeLines = ({ clean, hunks, more }: NonNullable<Findings.Conflict["merge"]>, sheet: Sheet.Sheet): Lines => {
+  if (clean) return sheet.indent(2, ["the changes do not touch and were merged"])
+  const shown = hunks.slice(0, hunkLimit)
+  const lines = shown.flatMap(({ line, sides }) => [
+    `line ${Format.count(line)}`,
+    ...sheet.indent(
+      2,
+      sheet.beside(
+        sides.map(({ agents, text }) => (width: number) => [
+          { line: Text.fit(Format.listed(agents), width, sheet.ellipsis), style: "bold" as const },
+          ...(text === "" ? "(removed)" : text)
+            .split("\n")
+            .slice(0, 12)
+            .map((each) => ({ line: Text.fit(each, width, sheet.ellipsis), style: undefined }))
+        ]),
+        4
+      )
+    )
+  ])
+  return [...sheet.indent(2, lines), ...sheet.more(hunks.length + more - shown.length, "place")]
 }
 
 const insights = (model: Model.Model, sheet: Sheet.Sheet): Lines => {
@@ -181,7 +224,9 @@ const insights = (model: Model.Model, sheet: Sheet.Sheet): Lines => {
         sheet.title(`Insights: ${Format.count(model.insights.length)}`),
         ...shown.flatMap((insight) => {
           const [first = "", ...rest] = Text.wrap(
-            `${insight.kind}: ${insight.statement} (${Format.counted(insight.supports.length, "claim")})`,
+            `${insight.kind}: ${insight.statement}${
+              insight.supports.length === 0 ? "" : ` (${Format.counted(insight.supports.length, "claim")})`
+            }`,
             sheet.width - 2
           )
           return [`${sheet.bullet} ${first}`, ...sheet.indent(2, rest)]

@@ -176,6 +176,18 @@ td.n,th.n{text-align:right}
 .says{font-weight:600;font-size:.88rem;display:inline-flex;gap:.4em;align-items:center}
 .side blockquote,.shared{white-space:pre-line}
 .shared{margin-bottom:.9rem;max-width:90ch}
+.side.upheld{outline:2px solid var(--good);outline-offset:-2px}
+.settled{margin-top:.9rem;border-left:4px solid var(--good);padding-left:.9rem}
+.told{margin-top:.5rem}
+.ask{margin-top:.9rem}
+.merge{margin-top:.9rem}
+.hunk{border-top:1px solid var(--grid);padding-top:.6rem;margin-top:.6rem}
+.hunk figcaption{font-size:.86rem;font-weight:600;margin-bottom:.2rem}
+.hunk pre{margin:0;background:var(--sunk);border-radius:8px;padding:.6rem .8rem;overflow-x:auto;font:.84rem/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
+.conclusion .prose{max-width:90ch}
+.conclusion .from{margin-top:.8rem}
+.issues{display:grid;gap:.6rem;margin-top:.6rem}
+.issues li{display:block}
 .sure{display:flex;align-items:center;gap:.6rem;font-size:.86rem;color:var(--muted);margin-top:.6rem}
 .sure svg{width:5.5rem;flex:none}
 .sure .track{fill:var(--line)}.sure .level{fill:var(--bar)}
@@ -268,4 +280,4 @@ main>section{margin-bottom:1.5rem}
  * @category configuration
  * @since 0.1.0
  */
-export const cssHash = "sha256-pf7uKl/ZVnilgDSSsQSMv/Tcx4ocvftUX83OyB1cnwQ="
+export const cssHash = "sha256-JdZoOU9purPPT50b1Fk6Q7LWLZ68rUTwxM0rjyCvSmM="

@@ -1,5 +1,5 @@
 import { Effect, Option, Result, Schema, Semaphore, Stream } from "effect"
-import type { Journal } from "../Journal.ts"
+import type { Entry, Journal } from "../Journal.ts"
 import { TransportError } from "../TransportError.ts"
 import { isTransient, patiently } from "./patience.ts"
 
@@ -26,6 +26,8 @@ export interface Options<S, R, RE extends Schema.Json, E> {
   readonly initial: S
   /** What a record makes of the state, or why it can't follow on it. */
   readonly apply: (state: S, record: R, version: number) => Result.Result<S, E>
+  /** What is left of the state after an entry that cannot be read, or cannot follow; by default it can't be read further. */
+  readonly salvage?: ((state: S, record: Schema.Json, version: number) => Option.Option<S>) | undefined
   /** Whether to outlast a transport that is away for up to a minute, instead of failing at once. */
   readonly patient?: boolean | undefined
 }
@@ -36,7 +38,7 @@ const maxConflicts = 1000
 export const make = <S, R, RE extends Schema.Json, E extends { readonly message: string }>(
   options: Options<S, R, RE, E>
 ): Replica<S, R, E> => {
-  const { apply, initial, journal, key, patient = false } = options
+  const { apply, initial, journal, key, patient = false, salvage = Option.none } = options
   const decode = Schema.decodeUnknownResult(options.record)
   const encode = Schema.encodeSync(options.record)
   const lock = Semaphore.makeUnsafe(1)
@@ -53,25 +55,36 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
     })
   const trying = <A, E, R>(effect: Effect.Effect<A, E, R>) => (patient ? patiently(effect) : effect)
 
+  /** Folds what is new of some entries; answers what is wrong with one of them. */
+  const fold = (entries: ReadonlyArray<Entry>): TransportError | undefined => {
+    for (const entry of entries) {
+      const before = exists ? state : initial
+      exists = true
+      if (entry.version === version) continue
+      const next = Result.flatMap(decode(entry.record), (record) => apply(before, record, entry.version)).pipe(
+        Result.orElse((error) => Result.fromOption(salvage(before, entry.record, entry.version), () => error))
+      )
+      if (Result.isFailure(next)) return corrupt(entry.version, next.failure.message)
+      state = next.success
+      version = entry.version
+    }
+    return undefined
+  }
+
   /** Reads from the newest known entry on: if that is gone, the key was deleted, and may be in use again. */
   const catchUp = Effect.suspend(() => {
     exists = false
     return journal.read(key, Math.max(version - 1, 0)).pipe(
-      Stream.runForEach((entry) => {
-        const isFirst = !exists
-        exists = true
-        if (entry.version === version) return Effect.void
-        const record = decode(entry.record)
-        if (Result.isFailure(record)) return Effect.fail(corrupt(entry.version, record.failure.message))
-        const next = apply(isFirst ? initial : state, record.success, entry.version)
-        if (Result.isFailure(next)) return Effect.fail(corrupt(entry.version, next.failure.message))
-        state = next.success
-        version = entry.version
-        return Effect.void
+      Stream.runForEachArray((entries) => {
+        const error = fold(entries)
+        return error === undefined ? Effect.void : Effect.fail(error)
       }),
       Effect.tap(() =>
         Effect.sync(() => {
-          if (!exists) state = initial
+          if (exists) return
+          // All of it is read again, should it come back: a store that was restored may have the same versions.
+          state = initial
+          version = 0
         })
       )
     )

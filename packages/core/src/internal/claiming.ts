@@ -1,119 +1,151 @@
-import { Cause, Clock, Duration, Effect, Exit, Option, Random } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Option, Random, type Scope } from "effect"
 import type { Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
+import { monotonicMillis } from "./clock.ts"
+import * as renewing from "./renewing.ts"
+import * as turnstile from "./turnstile.ts"
+
+/** Those who take from one queue in this process. Only the first of them looks: a message wakes one, and not all. */
+interface Line {
+  readonly gate: turnstile.Turnstile
+  /** Messages that somebody is about to claim. */
+  readonly picked: Set<string>
+  takers: number
+}
+
+type Take = (queue: string, log: Log, options: TakeOptions) => ReturnType<Queue["Service"]["take"]>
 
 /** How a queue is taken from: claim, renew, and settle by how the scope closes. */
-export const make = (logs: Logs, isRejected: (error: unknown) => boolean) => {
-  /** Messages that a fibre of this process is about to claim, by queue: so that two of them do not race for one. */
-  const picked = new Map<string, Set<string>>()
-  const pick = (queue: string, id: string) => {
-    const ids = picked.get(queue)
-    if (ids === undefined) picked.set(queue, new Set([id]))
-    else ids.add(id)
+export const make = Effect.fnUntraced(function* (
+  logs: Logs,
+  isRejected: (error: unknown) => boolean
+): Effect.fn.Return<Take, never, Scope.Scope> {
+  const lines = new Map<string, Line>()
+  const leases = yield* renewing.make
+
+  const lineOf = (queue: string) => {
+    let line = lines.get(queue)
+    if (line === undefined) lines.set(queue, (line = { gate: turnstile.make(), picked: new Set(), takers: 0 }))
+    line.takers += 1
+    return line
   }
-  const unpick = (queue: string, id: string) => {
-    const ids = picked.get(queue)
-    ids?.delete(id)
-    if (ids?.size === 0) picked.delete(queue)
+  const leave = (queue: string, line: Line) => {
+    line.takers -= 1
+    if (line.takers === 0) lines.delete(queue)
   }
 
-  const claim = Effect.fnUntraced(function* (queue: string, log: Log, lease: number) {
+  /** Waits for the next message that nobody here is about to claim. */
+  const pick = Effect.fnUntraced(function* (log: Log, { picked }: Line) {
     while (true) {
       const revision = log.revision()
-      yield* log.refresh
+      yield* log.glance
       const now = yield* Clock.currentTimeMillis
+      const ready = log.state.next(now, picked)
+      if (Option.isSome(ready)) return ready.value
       const monotonic = yield* monotonicMillis
-      const skip = picked.get(queue) ?? none
-      const item = Option.orElse(log.state.next(now, skip), () => expired(log.state, monotonic, logs.isGone, skip))
-      if (Option.isNone(item)) {
-        yield* Effect.interruptible(Effect.timeoutOption(log.changed(revision), untilNext(log.state, now, monotonic)))
-        continue
-      }
-      const { id } = item.value
-      const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
-      const over = item.value.claim?.id
-      pick(queue, id)
-      yield* Effect.ensuring(
-        log.append([
-          { type: "claimed", id, claim: nonce, ...(over === undefined ? {} : { over }), lease, owner: logs.owner }
-        ]),
-        Effect.sync(() => unpick(queue, id))
-      )
-      // Looked up again: the log may have been read anew meanwhile.
-      const held = log.state.items.get(id)
-      if (held?.claim?.id !== nonce) continue
-      // Copied now: another process may settle the message at any time, and then its payload goes.
-      const { attempt, offeredAt, payload, priority } = held
-      return { nonce, message: { id, payload, priority, attempt, offeredAt } }
+      const abandoned = expired(log.state, monotonic, logs.isGone, picked)
+      if (Option.isSome(abandoned)) return abandoned.value
+      yield* Effect.interruptible(Effect.timeoutOption(log.changed(revision), untilNext(log.state, now, monotonic)))
     }
   })
 
-  const settleBy = (
+  const claim = Effect.fnUntraced(function* (queue: string, log: Log, lease: number) {
+    const line = lineOf(queue)
+    const { gate, picked } = line
+    const attempt = Effect.gen(function* () {
+      const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+      yield* gate.enter
+      const { claim, id } = yield* Effect.onExit(pick(log, line), (exit) => {
+        if (Exit.isSuccess(exit)) picked.add(exit.value.id)
+        return gate.leave
+      })
+      const over = claim === undefined ? {} : { over: claim.id }
+      yield* Effect.ensuring(
+        log.append([{ type: "claimed", id, claim: nonce, ...over, lease, owner: logs.owner }], { durable: false }),
+        Effect.sync(() => picked.delete(id))
+      )
+      // Looked up again: the log may have been read anew meanwhile.
+      const held = log.state.items.get(id)
+      if (held?.claim?.id !== nonce) return undefined
+      // Copied now: another process may settle the message at any time, and then its payload goes.
+      const { attempt, offeredAt, priority } = held
+      const payload = yield* log.payload(id)
+      yield* log.durable(held)
+      return { nonce, message: { id, payload, priority, attempt, offeredAt } }
+    })
+    const claimed = Effect.gen(function* () {
+      while (true) {
+        const taken = yield* attempt
+        if (taken !== undefined) return taken
+      }
+    })
+    return yield* Effect.ensuring(
+      claimed,
+      Effect.sync(() => leave(queue, line))
+    )
+  })
+
+  const outcome = Effect.fnUntraced(function* (
+    { attempt, id }: QueueLog.Item<unknown>,
+    claim: string,
+    exit: Exit.Exit<unknown, unknown>,
+    { maxAttempts = 10, retryDelay = defaultRetryDelay }: TakeOptions
+  ): Effect.fn.Return<QueueLog.Record> {
+    if (Exit.isSuccess(exit)) return { type: "completed", id, claim }
+    if (Cause.hasInterruptsOnly(exit.cause)) return { type: "released", id, claim }
+    const error = Cause.squash(exit.cause)
+    const reason = error instanceof Error ? error.message : String(error)
+    if (isRejected(error) || attempt >= maxAttempts) return { type: "dead", id, claim, reason }
+    const due = dueAfter(yield* Clock.currentTimeMillis, retryDelay(attempt))
+    return { type: "retried", id, claim, reason, due }
+  })
+
+  /** It outlives this process once the scope is closed. What a power cut undoes is delivered again. */
+  const settleBy = Effect.fnUntraced(function* (
     log: Log,
     id: string,
     claim: string,
     exit: Exit.Exit<unknown, unknown>,
-    { maxAttempts = 10, retryDelay = defaultRetryDelay }: TakeOptions
-  ) =>
-    Effect.gen(function* () {
-      const item = log.state.items.get(id)
-      if (item?.claim?.id !== claim) return
-      const { attempt } = item
-      if (Exit.isSuccess(exit)) return yield* log.append([{ type: "completed", id, claim }])
-      if (Cause.hasInterruptsOnly(exit.cause)) return yield* log.append([{ type: "released", id, claim }])
-      const error = Cause.squash(exit.cause)
-      const reason = error instanceof Error ? error.message : String(error)
-      if (isRejected(error) || attempt >= maxAttempts) return yield* log.append([{ type: "dead", id, claim, reason }])
-      const due = dueAfter(yield* Clock.currentTimeMillis, retryDelay(attempt))
-      return yield* log.append([{ type: "retried", id, claim, reason, due }])
-    }).pipe(Effect.catch((error) => Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)))
-
-  return Effect.fnUntraced(function* (
-    queue: string,
-    log: Log,
     options: TakeOptions
-  ): Effect.fn.Return<
-    Effect.Success<ReturnType<Queue["Service"]["take"]>>,
-    Effect.Error<ReturnType<Queue["Service"]["take"]>>,
-    Effect.Services<ReturnType<Queue["Service"]["take"]>>
-  > {
+  ) {
+    leases.letGo(claim)
+    const item = log.state.items.get(id)
+    if (item?.claim?.id !== claim) return
+    const record = yield* outcome(item, claim, exit, options)
+    yield* Effect.catch(log.append([record], { durable: false }), (error) =>
+      Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)
+    )
+  })
+
+  return Effect.fnUntraced(function* (queue, log, options) {
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
     const { message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ message, nonce }, exit) =>
       settleBy(log, message.id, nonce, exit, options)
     )
     const { id } = message
+    leases.hold({ log, id, claim: nonce, lease })
     const isHeld = () => log.state.items.get(id)?.claim?.id === nonce
-    const renewed = log.append([{ type: "renewed", id, claim: nonce }])
-    yield* Effect.forkScoped(
-      Effect.suspend(() => (isHeld() ? Effect.asVoid(renewed) : Effect.void)).pipe(
-        Effect.catch((error) => Effect.logWarning(`Could not renew the lease of ${id}`, error)),
-        Effect.delay(lease / 3),
-        Effect.forever
-      )
-    )
     const lost = Effect.gen(function* () {
       while (isHeld()) yield* log.changed(log.revision())
     })
     return { ...message, lost }
   })
-}
+})
 
 /** When a delay from now is over. One without end is over when the calendar is, because JSON has no infinity. */
 export const dueAfter = (now: number, delay: Duration.Input) => Math.min(now + Duration.toMillis(delay), endOfTime)
 
-export const monotonicMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
-
-const none: ReadonlySet<string> = new Set()
-const endOfTime = 8_640_000_000_000_000
+/** The last millisecond of the calendar. */
+export const endOfTime = 8_640_000_000_000_000
 
 /** A message whose holder is dead, or was not heard of for longer than its lease. */
 const expired = (
-  state: QueueLog.QueueLog,
+  state: QueueLog.View,
   monotonic: number,
   isGone: (owner: QueueLog.Owner) => boolean,
   skip: ReadonlySet<string>
-): Option.Option<QueueLog.Item> => {
+): Option.Option<QueueLog.Item<unknown>> => {
   for (const item of state.inFlight) {
     if (skip.has(item.id) || item.claim === undefined) continue
     if (monotonic - item.claim.heard > item.claim.lease || isGone(item.claim.owner)) return Option.some(item)
@@ -122,7 +154,7 @@ const expired = (
 }
 
 /** How long nothing can become takeable by itself, in milliseconds. */
-const untilNext = (state: QueueLog.QueueLog, now: number, monotonic: number) => {
+const untilNext = (state: QueueLog.View, now: number, monotonic: number) => {
   let wait = 60_000
   const due = state.delayed[0]
   if (due !== undefined) wait = Math.min(wait, due.due - now)

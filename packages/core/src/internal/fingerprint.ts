@@ -13,10 +13,19 @@ export const fingerprintOf = Effect.fnUntraced(function* (
 ) {
   const path = yield* Path.Path
   const cwd = path.resolve(folder, agent.cwd ?? ".")
+  // What it may spend is no part of what it does: one that stopped at its budget goes on with a larger one.
+  const { budget: _, ...entry } = { budget: undefined, ...agent }
   const results = yield* Effect.forEach(needs, resultOf)
   const files = yield* Effect.forEach(agent.command ?? [], (word) => contentOf(path.resolve(cwd, word)))
-  return digest(JSON.stringify([agent, results, files]))
+  return digest(JSON.stringify([entry, results, files]))
 })
+
+/** The same work, done once more. */
+export const again = (fingerprint: string) => `${fingerprint}-again`
+export const isAgain = (fingerprint: string) => fingerprint.endsWith("-again")
+
+/** Whether what is known was done for this, the first time or once more. */
+export const isOf = (known: string, given: string) => known === given || known === again(given)
 
 /** What an agent gets from one of its needs, in few bytes. */
 const resultOf = Effect.fnUntraced(function* ({ agent, session_id, status }: Finished) {

@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Array, Clock, type Duration, Effect, type Schema, type Scope } from "effect"
 import { InvalidKey, isKey } from "../Key.ts"
 import type { Inspected, Log, Logs, Message, Queue, QueueFull } from "../Queue.ts"
 import * as QueueLog from "../QueueLog.ts"
@@ -14,49 +14,60 @@ export interface Terms {
   readonly isRejected: (error: unknown) => boolean
 }
 
-export const make = (logs: Logs, terms: Terms): Queue["Service"] => {
+export const make = Effect.fnUntraced(function* (
+  logs: Logs,
+  terms: Terms
+): Effect.fn.Return<Queue["Service"], never, Scope.Scope> {
   const open = (queue: string): Effect.Effect<Log, InvalidKey | TransportError> =>
     isKey(queue) ? logs.open(queue) : Effect.fail(new InvalidKey({ key: queue }))
-  const take = claiming.make(logs, terms.isRejected)
+  const take = yield* claiming.make(logs, terms.isRejected)
 
-  const limited = ({ id, payload }: Message) => {
+  const tooLong = ({ id, payload }: Message): TransportError | undefined => {
     if (id.length > terms.maxIdLength) {
       return tooLarge(`the id has ${id.length} characters, more than ${terms.maxIdLength}`)
     }
     const bytes = bytesOver(payload, terms.maxPayloadBytes)
     return bytes > terms.maxPayloadBytes
       ? tooLarge(`the payload has ${bytes} bytes, more than ${terms.maxPayloadBytes}`)
-      : Effect.void
+      : undefined
   }
 
+  const offer = Effect.fnUntraced(function* (
+    log: Log,
+    queue: string,
+    { delay, id, payload, priority = 0 }: Message,
+    { capacity, revive }: { readonly capacity?: number | undefined; readonly revive?: boolean | undefined }
+  ) {
+    const isFull = () => capacity !== undefined && log.state.live >= capacity
+    // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
+    if (log.state.items.has(id) || isFull()) yield* log.refresh
+    const known = log.state.items.get(id)
+    const revived = revive === true && known !== undefined && QueueLog.isSettled(known.state)
+    if (known !== undefined && !revived) return yield* Effect.as(log.durable(), known.state)
+    if (isFull()) return yield* terms.full(queue, capacity ?? 0)
+    const [added] = yield* log.append([
+      {
+        type: "offered",
+        id,
+        payload,
+        priority,
+        ...(delay === undefined ? {} : yield* dueIn(delay)),
+        ...(capacity === undefined ? {} : { capacity }),
+        ...(revived ? { revive: true } : {})
+      }
+    ])
+    if (added === true) return "added" as const
+    const first = log.state.items.get(id)
+    const full = first === undefined || (revived && QueueLog.isSettled(first.state))
+    return full ? yield* terms.full(queue, capacity ?? 0) : first.state
+  })
+
   return {
-    offer: Effect.fnUntraced(function* (queue, message, options = {}) {
-      const log = yield* open(queue)
-      yield* limited(message)
-      yield* log.refresh
-      const known = log.state.items.get(message.id)
-      const revived = options.revive === true && known !== undefined && QueueLog.isSettled(known.state)
-      if (known !== undefined && !revived) return yield* Effect.as(log.durable, known.state)
-      const { capacity } = options
-      if (capacity !== undefined && log.state.live >= capacity) return yield* terms.full(queue, capacity)
-      const now = yield* Clock.currentTimeMillis
-      const due = claiming.dueAfter(now, message.delay ?? 0)
-      const [added] = yield* log.append([
-        {
-          type: "offered",
-          id: message.id,
-          payload: message.payload,
-          priority: message.priority ?? 0,
-          ...(due > now ? { due } : {}),
-          ...(capacity === undefined ? {} : { capacity }),
-          ...(revived ? { revive: true } : {})
-        }
-      ])
-      if (added === true) return "added"
-      const first = log.state.items.get(message.id)
-      const full = first === undefined || (revived && QueueLog.isSettled(first.state))
-      return full ? yield* terms.full(queue, capacity ?? 0) : first.state
-    }),
+    offer: (queue, message, options = {}) =>
+      Effect.flatMap(open(queue), (log) => {
+        const error = tooLong(message)
+        return error === undefined ? offer(log, queue, message, options) : Effect.fail(error)
+      }),
     take: (queue, options = {}) => Effect.flatMap(open(queue), (log) => take(queue, log, options)),
     settle: Effect.fnUntraced(function* (queue, id, settlement) {
       const log = yield* open(queue)
@@ -64,7 +75,7 @@ export const make = (logs: Logs, terms: Terms): Queue["Service"] => {
       const item = log.state.items.get(id)
       if (item === undefined) return undefined
       const change = item.state !== "completed" && item.state !== settlement.type
-      yield* change ? log.append([{ ...settlement, id }]) : log.durable
+      yield* change ? log.append([{ ...settlement, id }]) : log.durable()
       return log.state.items.get(id)?.state
     }),
     requeue: Effect.fnUntraced(function* (queue, id) {
@@ -78,14 +89,15 @@ export const make = (logs: Logs, terms: Terms): Queue["Service"] => {
       const log = yield* open(queue)
       yield* log.refresh
       log.state.next(yield* Clock.currentTimeMillis, none)
-      return [...log.state.items.values()]
-        .filter((item) => item.state !== "completed")
-        .map((item) => inspected(item, logs.isGone))
+      const live = [...log.state.items.values()].filter((item) => item.state !== "completed")
+      return yield* Effect.forEach(live, (item) =>
+        Effect.map(log.payload(item.id), (payload) => inspected(item, payload, logs.isGone))
+      )
     }),
     stateOf: Effect.fnUntraced(function* (queue, id) {
       const log = yield* open(queue)
       yield* log.refresh
-      yield* log.durable
+      yield* log.durable()
       return log.state.items.get(id)?.state
     }),
     prune: Effect.fnUntraced(function* (queue, { completed, dead }) {
@@ -103,6 +115,18 @@ export const make = (logs: Logs, terms: Terms): Queue["Service"] => {
         return
       }
     }),
+    delete: Effect.fnUntraced(function* (queue) {
+      const log = yield* open(queue)
+      yield* log.refresh
+      const always = claiming.endOfTime
+      for (const items of Array.chunksOf(log.state.items.values(), maxSettled)) {
+        const live = items.filter(({ state }) => !QueueLog.isSettled(state))
+        const settled = live.map(({ id }) => ({ type: "completed" as const, id }))
+        // In one append, so that of a small queue nothing is left, or everything.
+        yield* log.append([...settled, { type: "pruned", completed: always, dead: always }])
+      }
+      yield* logs.remove(queue)
+    }),
     statistics: Effect.fnUntraced(function* (queue) {
       const log = yield* open(queue)
       yield* log.refresh
@@ -119,20 +143,28 @@ export const make = (logs: Logs, terms: Terms): Queue["Service"] => {
     }),
     names: (prefix = "") => Effect.map(logs.names, (names) => names.filter((name) => name.startsWith(prefix)).sort())
   }
-}
+})
+
+const dueIn = (delay: Duration.Input) =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const due = claiming.dueAfter(now, delay)
+    return due > now ? { due } : {}
+  })
 
 const none: ReadonlySet<string> = new Set()
 
-const tooLarge = (detail: string) =>
-  Effect.fail(new TransportError({ operation: "Queue.offer", reason: "too_large", detail }))
+/** Messages that are deleted in one append: far from the largest one, whatever their ids. */
+const maxSettled = 1000
 
-const inspected = (item: QueueLog.Item, isGone: Logs["isGone"]): Inspected => ({
+const tooLarge = (detail: string) => new TransportError({ operation: "Queue.offer", reason: "too_large", detail })
+
+const inspected = (item: QueueLog.Item<unknown>, payload: Schema.Json, isGone: Logs["isGone"]): Inspected => ({
   id: item.id,
   state: item.state,
   attempt: item.attempt,
   priority: item.priority,
   offeredAt: item.offeredAt,
-  payload: item.payload,
+  payload,
   owner: item.claim?.owner,
   abandoned: item.claim !== undefined && isGone(item.claim.owner),
   reason: item.reason

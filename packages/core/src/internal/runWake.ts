@@ -27,6 +27,7 @@ export const endingWake = Effect.fnUntraced(function* (
     ...(result?.confidence === undefined ? {} : { confidence: result.confidence }),
     ...(error === undefined ? {} : { error: { ...error, message: cut(error.message) } }),
     ...(draft?.priority === undefined || draft.status !== status ? {} : { priority: draft.priority }),
+    ...(session.usage === undefined || draft?.usage !== undefined ? {} : { usage: session.usage }),
     summary: summary === "" ? cut(draft?.summary ?? "") : summary,
     deliverables: { ...draft?.deliverables, files: [...new Set(files)].slice(0, maxFiles) }
   })

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { Signal } from "../Queue.ts"
+import { laterInTurn } from "./laterInTurn.ts"
 
 export const make = (): Signal => {
   let revision = 0
@@ -8,9 +9,12 @@ export const make = (): Signal => {
     revision: () => revision,
     notify: () => {
       revision += 1
+      if (waiters.size === 0) return
       const woken = [...waiters]
       waiters.clear()
-      for (const wake of woken) wake()
+      laterInTurn(() => {
+        for (const wake of woken) wake()
+      })
     },
     changed: (seen) =>
       Effect.callback<void>((resume) => {

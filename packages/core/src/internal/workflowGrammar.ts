@@ -108,5 +108,6 @@ export const Entry = Schema.Struct({
   budget: optional(Budget),
   flags: optional(Flags),
   synthesize: optional(flag),
-  on_insufficient: optional(Schema.Literals(["sequential"]).annotate({ message: "must be sequential" }))
+  on_insufficient: optional(Schema.Literals(["sequential"]).annotate({ message: "must be sequential" })),
+  on_conflict: optional(Schema.Literals(["ask"]).annotate({ message: "must be ask" }))
 })

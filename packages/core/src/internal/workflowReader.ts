@@ -139,7 +139,7 @@ export const agentReader = (source: Source, top: typeof Top.Type, variables: Var
       timeout: entry.timeout ?? defaultLimits.timeout,
       retries: entry.retries ?? defaultLimits.retries,
       synthesize: entry.synthesize ?? false,
-      ...Struct.pick(entry, ["tools", "silence", "budget", "flags", "on_insufficient"])
+      ...Struct.pick(entry, ["tools", "silence", "budget", "flags", "on_insufficient", "on_conflict"])
     }
   }
 }
@@ -223,8 +223,10 @@ const checkWork = (problems: Problems, { entry, has, isMap, needs, path }: Draft
   if (entry.synthesize === true && needs.length === 0 && (entry.needs !== undefined || !has("needs"))) {
     problems.refuse(path, "has nothing to synthesize", { hint: "list in needs the agents whose results it merges" })
   }
-  if (entry.on_insufficient !== undefined && !synthesizes({ entry, has })) {
-    problems.refuse([...path, "on_insufficient"], "is only for an agent with synthesize: true")
+  for (const key of ["on_insufficient", "on_conflict"] as const) {
+    if (entry[key] !== undefined && !synthesizes({ entry, has })) {
+      problems.refuse([...path, key], "is only for an agent with synthesize: true")
+    }
   }
 }
 

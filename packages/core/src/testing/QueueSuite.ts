@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import { assert } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, type Schema } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, type Schema } from "effect"
 import * as Queue from "../Queue.ts"
 import { type Case, type Driver, eventually, opened, registerCases, soon, stalled } from "./Driver.ts"
 import { invalidKeys } from "./internal/journaling.ts"
 import { keeping } from "./internal/keeping.ts"
-import { completed, failed, hold, nothing, rejected } from "./internal/queueing.ts"
+import { completed, failed, hold, nothing, rejected, untilItWaits } from "./internal/queueing.ts"
 
 /**
  * The cases, as data: each owns its keys and uses no other's.
@@ -190,23 +190,28 @@ export const cases = <Storage = never>(
       run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const waiting = yield* Effect.forkChild(completed("wakes"), { startImmediately: true })
+        yield* untilItWaits
         yield* queue.offer("wakes", { id: "a", payload: null })
         assert.strictEqual((yield* soon(Fiber.join(waiting))).id, "a")
       })
     },
     {
       name: "passes a silent taker's message on after its lease, tells it, and lets it settle nothing",
+      durable: true,
       run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         yield* queue.offer("lease", { id: "a", payload: "p" })
-        const silent = yield* hold("lease", { lease: 50 }, stalled)
-        const next = yield* hold("lease", { lease: "1 minute" })
-        assert.deepStrictEqual([next.delivery.id, next.delivery.payload, next.delivery.attempt], ["a", "p", 2])
-        yield* soon(silent.delivery.lost)
-        yield* silent.close(Exit.succeed(null))
-        assert.strictEqual(yield* queue.stateOf("lease", "a"), "in_flight")
-        yield* next.close(Exit.fail(new Queue.Rejected({ reason: "by the new holder" })))
-        assert.strictEqual((yield* queue.inspect("lease"))[0]?.reason, "by the new holder")
+        const body = Effect.gen(function* () {
+          const silent = yield* hold("lease", { lease: 50 })
+          const next = yield* Effect.provideService(hold("lease", { lease: "1 minute" }), Queue.Queue, queue)
+          assert.deepStrictEqual([next.delivery.id, next.delivery.payload, next.delivery.attempt], ["a", "p", 2])
+          yield* soon(silent.delivery.lost)
+          yield* silent.close(Exit.succeed(null))
+          assert.strictEqual(yield* queue.stateOf("lease", "a"), "in_flight")
+          yield* next.close(Exit.fail(new Queue.Rejected({ reason: "by the new holder" })))
+          assert.strictEqual((yield* queue.inspect("lease"))[0]?.reason, "by the new holder")
+        })
+        yield* opened({ ...driver, layer: Layer.effectContext(stalled(Layer.build(Layer.fresh(driver.layer)))) })(body)
       })
     },
     {
@@ -280,12 +285,33 @@ export const cases = <Storage = never>(
       run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
         const waiting = yield* Effect.forkChild(elsewhere(completed("abroad")), { startImmediately: true })
+        yield* untilItWaits
         yield* queue.offer("abroad", { id: "a", payload: "p" })
         assert.strictEqual((yield* soon(Fiber.join(waiting))).payload, "p")
         yield* eventually(queue.stateOf("abroad", "a"), (state) => state === "completed")
         const held = yield* Effect.andThen(queue.offer("abroad", { id: "b", payload: null }), hold("abroad"))
+        const lost = yield* Effect.forkChild(held.delivery.lost, { startImmediately: true })
         yield* elsewhere(Effect.flatMap(Queue.Queue, (other) => other.settle("abroad", "b", { type: "completed" })))
+        yield* soon(Fiber.join(lost))
+      })
+    },
+    {
+      name: "deletes a queue for every opening, and for good",
+      durable: true,
+      run: Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const inAnother = <A, E>(body: (other: Queue.Queue["Service"]) => Effect.Effect<A, E>) =>
+          elsewhere(Effect.flatMap(Queue.Queue, body))
+        yield* queue.offer("gone", { id: "a", payload: "old" })
+        const held = yield* hold("gone")
+        yield* inAnother((other) => other.delete("gone"))
         yield* soon(held.delivery.lost)
+        assert.isUndefined(yield* queue.stateOf("gone", "a"))
+        assert.isUndefined(yield* inAnother((other) => other.stateOf("gone", "a")))
+        assert.notInclude(yield* queue.names(), "gone")
+        assert.strictEqual(yield* queue.offer("gone", { id: "a", payload: "new" }), "added")
+        const [found] = yield* inAnother((other) => other.inspect("gone"))
+        assert.deepStrictEqual([found?.id, found?.payload], ["a", "new"])
       })
     },
     {

@@ -13,11 +13,18 @@ export { Journal } from "../../src/Journal.ts"
 /** What outlives a process: the journals, and the log of each queue. */
 export interface Store {
   readonly journal: Journal.Journal["Service"]
-  readonly queues: Map<string, { readonly lines: Array<Line>; readonly signal: ReturnType<typeof Queue.makeSignal> }>
+  readonly queues: Map<string, Lines>
   readonly processes: Array<{ dead: boolean }>
 }
 
 export class SharedStore extends Context.Service<SharedStore, Store>()("test/SharedStore") {}
+
+interface Lines {
+  readonly lines: Array<Line>
+  readonly signal: ReturnType<typeof Queue.makeSignal>
+  /** How many there were when it was removed. */
+  removed: number
+}
 
 interface Line {
   readonly text: string
@@ -29,7 +36,16 @@ export const makeStore: Effect.Effect<Store> = Effect.map(
   (journal) => ({ journal, queues: new Map(), processes: [] })
 )
 
-export type Call = "append" | "read" | "heads" | "watch" | "delete" | "names" | "queue.append" | "queue.refresh"
+export type Call =
+  | "append"
+  | "read"
+  | "heads"
+  | "watch"
+  | "delete"
+  | "names"
+  | "queue.append"
+  | "queue.refresh"
+  | "queue.remove"
 
 /** Decides on each call, counted from 1 over all of them: whether it is done, and whether it is said to be. */
 export interface Fault {
@@ -57,7 +73,8 @@ export interface Process {
   readonly resume: Effect.Effect<void>
 }
 
-export const isWrite = (call: Call) => call === "append" || call === "delete" || call === "queue.append"
+export const isWrite = (call: Call) =>
+  call === "append" || call === "delete" || call === "queue.append" || call === "queue.remove"
 
 /** Kills the process at the n-th thing that it writes. */
 export const killAt = (n: number, when: "before" | "after"): Plan => {
@@ -120,7 +137,7 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
 
   const logs = new Map<string, Queue.Log>()
   const open = (name: string): Queue.Log => {
-    const shared = store.queues.get(name) ?? { lines: [], signal: Queue.makeSignal() }
+    const shared = store.queues.get(name) ?? { lines: [], signal: Queue.makeSignal(), removed: 0 }
     store.queues.set(name, shared)
     const state = QueueLog.make()
     let seen = 0
@@ -139,8 +156,10 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
     const refresh = through("queue.refresh", name, catchUp)
     return {
       state,
+      payload: (id) => Effect.sync(() => state.items.get(id)?.payload ?? null),
+      glance: refresh,
       refresh,
-      durable: Effect.void,
+      durable: () => Effect.void,
       append: (records) => through("queue.append", name, exchange(records)),
       revision: () => seen,
       // What another process writes is folded here, as a watcher would.
@@ -153,7 +172,7 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
         )
     }
   }
-  const queues = Layer.succeed(
+  const queues = Layer.effect(
     Queue.Queue,
     Queue.fromLogs({
       open: (name) =>
@@ -165,8 +184,19 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
       names: through(
         "names",
         "",
-        Effect.sync(() => [...store.queues].flatMap(([name, { lines }]) => (lines.length > 0 ? [name] : [])))
+        Effect.sync(() =>
+          [...store.queues].flatMap(([name, { lines, removed }]) => (lines.length > removed ? [name] : []))
+        )
       ),
+      remove: (name) =>
+        through(
+          "queue.remove",
+          name,
+          Effect.sync(() => {
+            const shared = store.queues.get(name)
+            if (shared !== undefined) shared.removed = shared.lines.length
+          })
+        ),
       owner: { host: "memory", pid, boot: "one", started: String(pid), since: "2026-01-01T00:00:00.000Z" },
       isGone: (owner) => store.processes[owner.pid - 1]?.dead === true
     })

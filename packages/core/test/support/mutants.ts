@@ -9,13 +9,19 @@ import type { Driver } from "../../src/testing/Driver.ts"
 /** What all openings of a case share. */
 export class Memory extends Context.Service<
   Memory,
-  { readonly journal: Journal.Journal["Service"]; readonly logs: Map<string, Queue.Log> }
+  {
+    readonly journal: Journal.Journal["Service"]
+    readonly logs: Map<string, Queue.Log>
+    /** Where the logs stood that were removed. */
+    readonly removed: Map<string, number>
+  }
 >()("Memory") {
   static readonly layer = Layer.effect(
     this,
     Effect.map(Effect.provide(Journal.Journal, Layer.fresh(Journal.layerMemory)), (journal) => ({
       journal,
-      logs: new Map()
+      logs: new Map(),
+      removed: new Map()
     }))
   )
 }
@@ -58,8 +64,10 @@ export interface QueueBreakage {
 export const queueLayer = ({ log: brokenLog, port, state: brokenState, volatile }: QueueBreakage = {}) =>
   Layer.effect(
     Queue.Queue,
-    Effect.map(Memory, (memory) => {
+    Effect.gen(function* () {
+      const memory = yield* Memory
       const logs = volatile === true ? new Map<string, Queue.Log>() : memory.logs
+      const { removed } = memory
       const opened = new Map<string, Queue.Log>()
       const make = () => {
         const state = QueueLog.make()
@@ -80,15 +88,24 @@ export const queueLayer = ({ log: brokenLog, port, state: brokenState, volatile 
         opened.set(name, log)
         return log
       }
-      const queue = Queue.fromLogs({
+      const queue = yield* Queue.fromLogs({
         open: (name) => Effect.sync(() => opened.get(name) ?? open(name)),
-        names: Effect.sync(() => [...logs].flatMap(([name, log]) => (log.revision() > 0 ? [name] : []))),
+        names: Effect.sync(() =>
+          [...logs].flatMap(([name, log]) => (log.revision() > (removed.get(name) ?? 0) ? [name] : []))
+        ),
+        remove: (name) => Effect.sync(() => removed.set(name, logs.get(name)?.revision() ?? 0)),
         owner: { host: "memory", pid: 1, boot: "b", started: "s", since: "2026-01-01T00:00:00.000Z" },
         isGone: () => false
       })
       return { ...queue, ...port?.(queue) }
     })
   )
+
+/** What an opening shows without the ids that were completed before it. */
+export const forgetCompleted = ({ state }: Queue.Log) => {
+  const items = state.items as Map<string, QueueLog.Item<unknown>>
+  for (const [id, item] of items) if (item.state === "completed") items.delete(id)
+}
 
 /** Changes each string and key of a value. */
 export const mapText = (value: Schema.Json, change: (text: string) => string): Schema.Json => {

@@ -2,7 +2,7 @@ import { Effect, Fiber, Scope } from "effect"
 import { isKey } from "../../src/Key.ts"
 import * as Queue from "../../src/Queue.ts"
 import * as QueueLog from "../../src/QueueLog.ts"
-import { mapText, type Mutant, type QueueBreakage, queueLayer, withoutProto } from "./mutants.ts"
+import { forgetCompleted, mapText, type Mutant, type QueueBreakage, queueLayer, withoutProto } from "./mutants.ts"
 
 type Port = Queue.Queue["Service"]
 type Of<Type extends QueueLog.Record["type"]> = Extract<QueueLog.Record, { readonly type: Type }>
@@ -90,6 +90,9 @@ const statistics = "counts its messages by state, and tells the age of the oldes
 const names = "lists the names of the queues that were offered to, by prefix, sorted"
 const limits = "refuses an id or a payload that is too large, and adds nothing; the largest come through"
 const prune = "forgets what was settled up to a time, and then takes its ids for new"
+const deletion = "deletes a queue with all that is in it, tells holders, and then takes its ids for new"
+const waited = "hands what is offered after a deletion to a take that waited before it"
+const gone = "deletes a queue for every opening, and for good"
 const grammar = "refuses names that break the grammar, and creates nothing"
 const flow = "delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails"
 const abroad = "delivers across openings, and settles there"
@@ -559,6 +562,74 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
     }))
   ),
   broken(
+    deletion,
+    "deletes nothing",
+    port(() => ({ delete: () => Effect.void }))
+  ),
+  broken(
+    deletion,
+    "deletes only what is settled",
+    port((queue) => ({
+      delete: (name) => queue.prune(name, { completed: Number.MAX_SAFE_INTEGER, dead: Number.MAX_SAFE_INTEGER })
+    }))
+  ),
+  broken(
+    deletion,
+    "settles what it deletes, and knows the ids for ever",
+    port((queue) => ({
+      delete: Effect.fnUntraced(function* (name) {
+        for (const { id } of yield* queue.inspect(name)) yield* queue.settle(name, id, { type: "completed" })
+      })
+    }))
+  ),
+  broken(
+    deletion,
+    "deletes every queue whose name begins alike",
+    port((queue) => ({
+      delete: Effect.fnUntraced(function* (name) {
+        for (const other of yield* queue.names(name.slice(0, name.indexOf("/")))) yield* queue.delete(other)
+      })
+    }))
+  ),
+  broken(
+    deletion,
+    "lists what it has deleted",
+    port((queue) => {
+      const deleted = new Set<string>()
+      return {
+        delete: (name) => Effect.tap(queue.delete(name), () => Effect.sync(() => deleted.add(name))),
+        names: (prefix = "") =>
+          Effect.map(queue.names(prefix), (names) =>
+            [...new Set([...names, ...[...deleted].filter((name) => name.startsWith(prefix))])].sort()
+          )
+      }
+    })
+  ),
+  broken(
+    deletion,
+    "never lists what was deleted once",
+    port((queue) => {
+      const deleted = new Set<string>()
+      return {
+        delete: (name) => Effect.tap(queue.delete(name), () => Effect.sync(() => deleted.add(name))),
+        names: (prefix) => Effect.map(queue.names(prefix), (names) => names.filter((name) => !deleted.has(name)))
+      }
+    })
+  ),
+  broken(waited, "leaves takes behind that wait for a queue which is gone", {
+    log: (log) => {
+      let gone = false
+      return {
+        append: (records) => {
+          gone ||= records.some(({ type }) => type === "pruned")
+          return log.append(records)
+        },
+        changed: (revision) => (gone ? Effect.never : log.changed(revision))
+      }
+    }
+  }),
+  broken(gone, "deletes what its own opening has offered only", { volatile: true }),
+  broken(
     grammar,
     "takes names that break the grammar",
     port((queue) => ({
@@ -630,7 +701,7 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
   }),
   broken(again, "forgets completed ids when it is closed", {
     log: (log) => {
-      log.state.apply({ type: "pruned", completed: Number.MAX_SAFE_INTEGER }, 0, 0)
+      forgetCompleted(log)
       return {}
     }
   })

@@ -60,6 +60,10 @@ export const recordOf = (type: Session.Record["type"], run: number, key: string)
       return { type, ...common, reason: text, wake: wake("failed", run, key) }
     case "resumed":
       return { type, ...common, prompt: text }
+    case "told":
+      return { type, ...common, text, priority: "high" }
+    case "heard":
+      return { type, ...common, versions: [1, 2, 3] }
     case "rolled_back":
       return { type, ...common, to: 1 }
     case "inherited":
@@ -82,6 +86,8 @@ export const types = [
   "suspended",
   "ended",
   "cancelled",
+  "told",
+  "heard",
   "late"
 ] as const
 

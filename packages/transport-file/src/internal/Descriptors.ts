@@ -6,6 +6,8 @@ import * as LogFile from "./LogFile.ts"
 
 export interface Closable {
   readonly isIdle: () => boolean
+  /** Makes durable what was written and nobody waits for. */
+  readonly tidy: () => void
   readonly whenIdle: (idle: () => void) => void
   readonly close: () => void
   /** Looks whether another file has taken the place of the one that is open. */

@@ -9,6 +9,9 @@
  * that a damaged line is refused without parsing it. The newline in front belongs to the frame: a torn write before it
  * cannot swallow it.
  *
+ * Where records have payloads, these follow them: `"head":123` right after the checksum is then the length of the line in bytes up
+ * to `,"payloads":[…]}`, so that the records can be read without them.
+ *
  * A journal's frame carries two numbers. `expected` is the version that it continues. `offset` is the size of the file that
  * its writer had seen. Where `offset` is the very place of the frame's leading newline, the writer had seen all that lies
  * before: nobody came between, so the frame is certainly valid and the version after it is `expected` plus what it holds.
@@ -16,7 +19,7 @@
  * order (JournalState). `start` is where the newest tombstone lies, left out where there is none. A tombstone is a frame with
  * `"deleted":true` and no records, which counts as one version. A queue's frame has none of these.
  *
- * Frames of format 2 belong to a queue that was compacted, and no release before that may take it for another one: `sealed`
+ * Frames of format 2 hold payloads, or belong to a queue that was compacted; a release that knows neither refuses them. `sealed`
  * ends a segment, and `snapshot` in the first frame of the next one is the place where its compacted state ends.
  */
 import { Option, Result, Schema } from "effect"
@@ -44,7 +47,10 @@ const Envelope = Schema.Struct({
   records: Schema.Array(Schema.declare((value): value is Schema.Json => value !== undefined))
 })
 
-export type Frame = typeof Envelope.Type
+export interface Frame extends Schema.Schema.Type<typeof Envelope> {
+  /** Where the first payload begins, in the buffer that the frame was read from; nothing if it has none. */
+  readonly body: number | undefined
+}
 
 /** What precedes the records; encode it in this order. */
 export interface Header {
@@ -58,12 +64,27 @@ export interface Header {
   readonly snapshot?: number
 }
 
-/** Encodes a frame with its newlines. `records` is the JSON text of an array. */
-export const encode = (header: Header, records: string, format: 1 | 2 = 1): string => {
-  const rest = `"format":${format},${JSON.stringify(header).slice(1, -1)},"records":${records}}`
-  const checksum = crc32(rest).toString(16).padStart(8, "0")
-  return `\n${opening}${checksum}",${rest}\n`
+export interface Options {
+  readonly format?: 1 | 2
+  /** The JSON texts of payloads. */
+  readonly payloads?: ReadonlyArray<string>
 }
+
+/** Encodes a frame with its newlines. `records` is the JSON text of an array. */
+export const encode = (header: Header, records: string, { format = 1, payloads = [] }: Options = {}): Buffer => {
+  const head = `"format":${format},${JSON.stringify(header).slice(1, -1)},"records":${records}`
+  const rest =
+    payloads.length === 0 ? `${head}}` : `"head":${headLength(head)},${head}${between}${payloads.join(",")}]}`
+  const bytes = Buffer.from(`\n${opening}00000000",${rest}\n`)
+  const checksum = crc32(bytes.subarray(1 + prefix, -1))
+    .toString(16)
+    .padStart(8, "0")
+  bytes.write(checksum, 1 + opening.length, "latin1")
+  return bytes
+}
+
+/** Where the payloads of a frame begin that `encode` made with some. */
+export const bodyOf = (frame: Buffer): number => 1 + lengthAt(frame, 1 + prefix + '"head":'.length) + between.length
 
 /** Decodes the line that lies between two places of a buffer. */
 export const decode = (buffer: Buffer, start: number, end: number): Frame | "damaged" | "newer" => {
@@ -72,12 +93,30 @@ export const decode = (buffer: Buffer, start: number, end: number): Frame | "dam
   if (buffer.toString("latin1", rest - 2, rest) !== '",') return "damaged"
   const checksum = buffer.toString("latin1", start + opening.length, rest - 2)
   if (crc32(buffer.subarray(rest, end)) !== Number.parseInt(checksum, 16)) return "damaged"
-  const parsed = parse(`{${buffer.toString("utf8", rest, end)}`)
+  const hasBody = buffer.toString("latin1", rest, rest + 7) === '"head":'
+  const body = hasBody ? start + lengthAt(buffer, rest + 7) + between.length : undefined
+  const head =
+    body === undefined ? buffer.toString("utf8", rest, end) : `${buffer.toString("utf8", rest, body - between.length)}}`
+  const parsed = parse(`{${head}`)
   if (Option.isNone(parsed)) return "damaged"
   if (parsed.value.format > format) return "newer"
-  return Option.getOrElse(decodeEnvelope(parsed.value), () => "damaged" as const)
+  return Option.match(decodeEnvelope(parsed.value), {
+    onNone: () => "damaged" as const,
+    onSome: (envelope) => ({ ...envelope, body })
+  })
 }
 
+/** The number whose first digit is at a place. */
+const lengthAt = (buffer: Buffer, place: number) => Number.parseInt(buffer.toString("latin1", place, place + 16), 10)
+
+/** How long a line is up to its payloads, the digits of that length included. */
+const headLength = (head: string): number => {
+  const rest = prefix + '"head":,'.length + Buffer.byteLength(head)
+  const length = rest + String(rest).length
+  return rest + String(length).length
+}
+
+const between = ',"payloads":['
 const opening = '{"checksum":"'
 const prefix = opening.length + 8 + 2
 

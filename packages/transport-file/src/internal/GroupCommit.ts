@@ -1,6 +1,6 @@
 /**
- * One flush for all that came while the flush before it ran. Plain callbacks, because a fibre's hop costs more than the rest
- * (measured); who is resumed goes on inside `done`.
+ * One write for all that comes in the same turn, and one flush for all that was written while the flush before it ran. Plain
+ * callbacks, because a fibre's hop costs more than the rest (measured); who is resumed goes on inside `done`.
  */
 import { Result } from "effect"
 import type { TransportError } from "@sartor/core"
@@ -9,13 +9,19 @@ import { caught, type Done } from "./LogFile.ts"
 export interface GroupCommit<Item> {
   /** What lies before is on the device. */
   readonly synced: () => number
+  /** Whether something waits for the end of this turn to be written. */
+  readonly isGathering: () => boolean
   readonly isIdle: () => boolean
+  /** Flushes what was written and nobody waits for. */
+  readonly tidy: () => void
   /** Calls back once, when nothing runs or waits. */
   readonly whenIdle: (idle: () => void) => void
   /** Calls back once everything before `end` is on the device. */
   readonly flush: (end: number, done: Done) => void
-  /** Writes an item, with those that came while a flush ran, and calls back once it is on the device. */
-  readonly append: (item: Item, done: Done) => void
+  /** Writes an item at the end of this turn. Calls back once it is on the device; if `durable` is false once it is written. */
+  readonly append: (item: Item, durable: boolean, done: Done) => void
+  /** Writes now what was gathered. */
+  readonly write: () => void
 }
 
 export interface Options<Item> {
@@ -40,81 +46,129 @@ interface Waiter {
   readonly done: Done
 }
 
+interface Gathered<Item> {
+  readonly item: Item
+  readonly durable: boolean
+  readonly done: Done
+}
+
 /** Largest batch in one write, unless a single append is larger. */
-const maxBatch = 4 * 1024 * 1024
+const maxBatch = 256 * 1024
 
 export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
   let synced = options.synced
   let failure = options.failure
-  let running = false
+  let flushing = false
   let waiters: Array<Waiter> = []
-  let gathered: Array<{ readonly item: Item; readonly done: Done }> = []
+  let gathered: Array<Gathered<Item>> = []
   let idle: Array<() => void> = []
 
-  const write = (): boolean => {
-    if (gathered.length === 0) return false
-    let size = 0
-    const count = gathered.findIndex(({ item }, index) => (size += options.sizeOf(item)) > maxBatch && index > 0)
-    const batch = count < 0 ? gathered : gathered.slice(0, count)
-    gathered = count < 0 ? [] : gathered.slice(count)
-    const written = caught(() => options.write(batch.map(({ item }) => item)))
-    const end = options.written()
-    if (Result.isSuccess(written)) for (const { done } of batch) waiters.push({ end, done })
-    else for (const { done } of batch) done(written.failure)
-    return Result.isSuccess(written)
-  }
+  let writing = false
+  /** Up to where something was written that nobody waits for. */
+  let loose = 0
 
-  const finish = (error: TransportError.TransportError) => {
-    failure = error
-    options.failed(error)
-    const lost = [...waiters, ...gathered]
-    waiters = []
-    gathered = []
-    return lost
-  }
-
-  /** Runs until nothing is left; `running` keeps those that are resumed from starting another one. */
-  const run = () => {
-    running = true
-    while (true) {
-      const wrote = write()
-      if (waiters.length === 0 && gathered.length > 0) continue
-      if (waiters.length === 0) break
-      const flushed = waiters
-      waiters = []
-      const end = Math.max(options.written(), ...flushed.map((waiter) => waiter.end))
-      options.sync((error) => {
-        if (error === undefined) synced = Math.max(synced, end)
-        const others = error === undefined ? [] : finish(error)
-        for (const { done } of [...flushed, ...others]) done(error)
-        run()
-      })
-      if (wrote) options.announce()
-      return
-    }
-    running = false
+  const isIdle = () => !flushing && !writing && waiters.length === 0 && gathered.length === 0
+  const rest = () => {
+    if (!isIdle()) return
     const woken = idle
     idle = []
     for (const wake of woken) wake()
   }
 
+  const next = () => {
+    let size = 0
+    const count = gathered.findIndex(({ item }, index) => (size += options.sizeOf(item)) > maxBatch && index > 0)
+    const batch = count < 0 ? gathered : gathered.slice(0, count)
+    gathered = count < 0 ? [] : gathered.slice(count)
+    return batch
+  }
+
+  const write = () => {
+    const told: Array<() => void> = []
+    writing = true
+    let announced = false
+    while (gathered.length > 0) {
+      const batch = next()
+      const result =
+        failure === undefined ? caught(() => options.write(batch.map(({ item }) => item))) : Result.fail(failure)
+      if (Result.isFailure(result)) {
+        for (const { done } of batch) told.push(() => done(result.failure))
+        continue
+      }
+      announced = true
+      const end = options.written()
+      for (const { done, durable } of batch) {
+        if (durable) {
+          waiters.push({ end, done })
+        } else {
+          told.push(() => done(undefined))
+          loose = end
+        }
+      }
+    }
+    writing = false
+    flush()
+    if (announced) options.announce()
+    if (told.length > 0) {
+      // Never within the fibre that may have asked for this write.
+      queueMicrotask(() => {
+        for (const tell of told) tell()
+      })
+    }
+    rest()
+  }
+
+  const flush = () => {
+    if (flushing || waiters.length === 0) return
+    flushing = true
+    const flushed = waiters
+    waiters = []
+    const end = Math.max(options.written(), ...flushed.map((waiter) => waiter.end))
+    options.sync((error) => {
+      flushing = false
+      if (error === undefined) synced = Math.max(synced, end)
+      else fail(error, flushed)
+      for (const { done } of flushed) done(error)
+      flush()
+      rest()
+    })
+  }
+
+  const fail = (error: TransportError.TransportError, flushed: Array<Waiter>) => {
+    failure = error
+    options.failed(error)
+    flushed.push(...waiters)
+    waiters = []
+  }
+
+  const tidy = () => {
+    if (loose <= synced || failure !== undefined || flushing) return
+    waiters.push({ end: loose, done: ignore })
+    flush()
+  }
+
   return {
     synced: () => synced,
-    isIdle: () => !running,
+    tidy,
+    isGathering: () => gathered.length > 0,
+    isIdle,
     whenIdle: (wake) => {
-      if (!running) return wake()
+      if (isIdle()) return wake()
       idle.push(wake)
     },
     flush: (end, done) => {
       if (end <= synced) return done(undefined)
       if (failure !== undefined) return done(failure)
       waiters.push({ end, done })
-      if (!running) run()
+      flush()
     },
-    append: (item, done) => {
+    append: (item, durable, done) => {
       if (failure !== undefined) return done(failure)
-      gathered.push({ item, done })
-      if (!running) run()
-    }
+      gathered.push({ item, durable, done })
+      if (gathered.length === 1) queueMicrotask(write)
+    },
+    write
   }
 }
+
+const ignore = () => {}

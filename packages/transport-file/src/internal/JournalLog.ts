@@ -140,7 +140,8 @@ export const make = (store: Store, path: string): JournalLog => {
       ...(addition === "tombstone" ? { deleted: true as const } : {})
     }
     const count = addition === "tombstone" ? 0 : addition.count
-    const bytes = Buffer.from(spoiled + Frame.encode(header, addition === "tombstone" ? "[]" : addition.records))
+    const frame = Frame.encode(header, addition === "tombstone" ? "[]" : addition.records)
+    const bytes = spoiled === "" ? frame : Buffer.concat([Buffer.from(spoiled), frame])
     LogFile.append(log.file(), bytes)
     const end = LogFile.size(log.file())
     if (end === size + bytes.length) {

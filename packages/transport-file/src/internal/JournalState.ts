@@ -36,7 +36,7 @@ export const make = (position = 0, version = 0): JournalState => ({
  * it continues the version reached here, unless a damaged line lies where its writer had not looked: that may have been the
  * winner. One whose offset lies behind it was moved by hand, with all that follows, and is taken at its word.
  */
-export const apply = (state: JournalState, frame: Omit<Frame, "records">, count: number, position: number) => {
+export const apply = (state: JournalState, frame: Omit<Frame, "body" | "records">, count: number, position: number) => {
   const { expected, offset } = frame
   if (expected === undefined || offset === undefined) return "void"
   const unknown = state.version < 0

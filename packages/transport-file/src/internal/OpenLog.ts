@@ -13,11 +13,17 @@ export interface OpenLog<Item = never> extends Closable {
   /** Changes when another file has taken the place of this one: what was read from it is void. */
   readonly generation: () => number
   readonly inode: () => number | undefined
+  /** Whether it is open, and for writing. */
+  readonly isWritable: () => boolean
   /** The size now, or nothing if there is no such file. */
   readonly size: (mode: LogFile.Mode) => number | undefined
   /** Valid after `size` has answered, until the next pause. */
   readonly file: () => LogFile.LogFile
   readonly commit: () => GroupCommit.GroupCommit<Item>
+  /** Whether something was appended in this turn that is not written yet. */
+  readonly isGathering: () => boolean
+  /** What lies before is on the device. */
+  readonly synced: () => number
 }
 
 interface Opened<Item> {
@@ -39,6 +45,7 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
     opened = undefined
     synced = commit.synced()
     store.descriptors.closed(log)
+    commit.tidy()
     commit.whenIdle(() => LogFile.close(file))
   }
 
@@ -89,9 +96,13 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
     path,
     generation: () => generation,
     inode: () => inode,
+    isWritable: () => opened?.file.writable === true,
+    tidy: () => opened?.commit.tidy(),
     size,
     file: () => current().file,
     commit: () => current().commit,
+    isGathering: () => opened?.commit.isGathering() ?? false,
+    synced: () => opened?.commit.synced() ?? synced,
     verify: () => {
       if (opened !== undefined && LogFile.look(path)?.inode !== opened.file.inode) replaced()
     },

@@ -62,8 +62,8 @@ export const clean = (store: Store, first: string, current: number): void => {
     const file = store.descriptors.spare(() => LogFile.create(draft))
     const stub = LogFile.caught(() => {
       const at = store.clock.currentTimeMillisUnsafe()
-      const frame = Frame.encode({ at, writer: store.writer(), sealed: true }, "[]", 2)
-      LogFile.write(file, Buffer.from(frame), 0)
+      const frame = Frame.encode({ at, writer: store.writer(), sealed: true }, "[]", { format: 2 })
+      LogFile.write(file, frame, 0)
       LogFile.syncNow(file)
       LogFile.rename(draft, first)
     })
@@ -74,6 +74,20 @@ export const clean = (store: Store, first: string, current: number): void => {
     }
   }
   for (const number of superseded) if (number < current) LogFile.remove(pathOf(first, number))
+}
+
+/**
+ * Removes a queue in which there is nothing. Its drafts go first: each is the right to make a successor. The first segment goes
+ * last: sealed and alone, as a process that dies here leaves it, it is an empty queue. Answers whether there was one.
+ */
+export const remove = (store: Store, first: string, current: number): boolean => {
+  const { newest, superseded, temporaries } = find(store, first)
+  if (newest !== current || LogFile.look(first) === undefined) return false
+  for (const { file } of temporaries) LogFile.remove(file)
+  for (const number of superseded) LogFile.remove(pathOf(first, number))
+  if (current > 0) LogFile.remove(pathOf(first, current))
+  LogFile.remove(first)
+  return true
 }
 
 /** Whether nothing is left of the first segment but a seal. */

@@ -8,6 +8,7 @@ import * as Descriptors from "./Descriptors.ts"
 import * as Directories from "./Directories.ts"
 import * as Hints from "./Hints.ts"
 import * as LogFile from "./LogFile.ts"
+import * as Payloads from "./Payloads.ts"
 
 export interface Store {
   /** The data directory: nothing below it is reached through a link. */
@@ -24,6 +25,7 @@ export interface Store {
   /** Flushes that failed, by path: final until this process ends. */
   readonly failures: Map<string, TransportError.TransportError>
   readonly directories: Directories.Directories
+  readonly payloads: Payloads.Payloads
   /** Names the next frame: unlike any other of any process. */
   readonly writer: () => string
   /** Logs a warning, once a file. */
@@ -88,6 +90,7 @@ export const make = Effect.fnUntraced(function* (
     descriptors,
     failures,
     directories: Directories.make(directory, topmost, failures, descriptors),
+    payloads: Payloads.make(),
     writer: () => `${nonce}.${(frames += 1)}`,
     warn: (file, what) => {
       if (warned.has(file)) return
@@ -113,6 +116,7 @@ export const scanning = (interval: number, scan: Effect.Effect<void, TransportEr
 /** Closes a log once what it was asked to write is on the device. */
 const close = (log: Descriptors.Closable) =>
   Effect.callback<void>((resume) => {
+    log.tidy()
     log.whenIdle(() => {
       log.close()
       resume(Effect.void)
@@ -121,10 +125,13 @@ const close = (log: Descriptors.Closable) =>
 
 const random = Effect.map(Random.nextIntBetween(0, 2 ** 40), (number) => number.toString(36))
 
+/** What is wrong with the file system of a directory, if something is. */
+export const weakness = (directory: string) =>
+  LogFile.attempt("FileTransport.layer", () => fileSystems[LogFile.fileSystem(directory)])
+
 const warnOfFileSystem = (directory: string) =>
-  Effect.flatMap(
-    LogFile.attempt("FileTransport.layer", () => fileSystems[LogFile.fileSystem(directory)]),
-    (found) => (found === undefined ? Effect.void : Effect.logWarning(`${directory} is on ${found}`))
+  Effect.flatMap(weakness(directory), (found) =>
+    found === undefined ? Effect.void : Effect.logWarning(`${directory} is on ${found}`)
   )
 
 const network = "a network file system: appends of several machines may overwrite each other; use a local one"

@@ -56,6 +56,22 @@ ${
 </details>`
 
 /**
+ * What the agent made of it all that had the synthesis to work from, with the issues that it raises.
+ *
+ * @category elements
+ * @since 0.1.0
+ */
+export const conclusion = ({ issues, name, summary }: AgentView): Markup => markup`<div class="card conclusion">
+<p class="prose">${summary}</p>
+${
+  issues.length > 0 &&
+  markup`<details class="reveal"><summary>${Format.counted(issues.length, "issue")} with what they rest on</summary>
+<ol class="issues">${issues.slice(0, shownPerAgent).map(issue)}</ol>${more(issues.length, "issue")}</details>`
+}
+<p class="small muted from">As <a href="#${Element.anchor("agent", name)}">${name}</a> put it, from the synthesis below.</p>
+</div>`
+
+/**
  * Who reported to a synthesis and who did not.
  *
  * @category elements

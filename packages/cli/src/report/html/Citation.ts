@@ -5,6 +5,7 @@
  */
 import { markup, type Markup } from "../Markup.ts"
 import type { Claim, Model } from "../Model.ts"
+import type { Side } from "../Findings.ts"
 import * as Format from "../Format.ts"
 import * as Text from "../Text.ts"
 import * as Element from "./Element.ts"
@@ -18,6 +19,9 @@ import * as Element from "./Element.ts"
 export interface Citations {
   /** In the order of the model, bounded; a claim that an insight or agreement cites is always among them. */
   readonly shown: ReadonlyArray<Claim>
+  readonly runId: string
+  /** Links from a side of a conflict to what its agents claim on the topic. */
+  readonly told: (side: Side, topic: string) => Markup | false
   readonly anchorOf: (claim: Claim) => string | undefined
   /** Links to the claims, those after the first `open` folded away; claims that read the same are told by their evidence. */
   readonly cite: (ids: ReadonlyArray<string>, open: number) => Markup
@@ -70,6 +74,16 @@ export const make = (model: Model): Citations => {
   }
   return {
     shown,
+    runId: model.runId,
+    told: ({ agents, stance }, topic) => {
+      const links = agents.slice(0, 3).flatMap((agent) => {
+        const own = shown.find((claim) => claim.topic === topic && claim.stance === stance && claim.agent === agent)
+        return own === undefined
+          ? []
+          : [markup`<li><a href="#${Element.anchor("claim", own.id)}">What ${agent} claims, in full</a></li>`]
+      })
+      return links.length > 0 && markup`<ul class="told small">${links}</ul>`
+    },
     anchorOf: (claim) => (first.get(claim.id) === claim ? Element.anchor("claim", claim.id) : undefined),
     cite: (ids, open) => {
       const texts = new Set(ids.map((id) => first.get(id)?.text))

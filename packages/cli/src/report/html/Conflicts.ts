@@ -13,15 +13,20 @@ import * as Element from "./Element.ts"
  * @category elements
  * @since 0.1.0
  */
-export const conflict = (conflict: Findings.Conflict): Markup => {
+export const conflict = (conflict: Findings.Conflict, citations: Citations): Markup => {
   const title = Element.anchor("conflict", conflict.id)
   const shared = Findings.sharedClaim(conflict)
+  const command = Findings.answerTo(conflict, citations.runId)
   return markup`<article class="card conflict${conflict.blocking && " blocking"}" id="${title}" aria-labelledby="${title}-t">
-<header><h3 id="${title}-t">${conflict.topic}</h3><p class="tags"><span class="tag plain">${conflict.type}</span>${
+<header><h3 id="${title}-t">${conflict.topic}</h3><p class="tags">${conflict.severity !== undefined && Element.severity(conflict.severity)}<span class="tag plain">${conflict.type}</span>${
     conflict.blocking && markup`<span class="tag solid">blocking</span>`
-  }</p></header>
+  }${conflict.settled !== undefined && Element.status("settled", "good")}</p></header>
+${conflict.similarity !== undefined && markup`<p class="shared">${inOtherWords(conflict.similarity)}</p>`}
 ${shared !== undefined && markup`<blockquote class="shared">${shared}</blockquote>`}
-<div class="sides">${conflict.sides.slice(0, sideLimit).map((each) => side(each, shared === undefined))}</div>
+<div class="sides">${conflict.sides.slice(0, sideLimit).map((each) => side(each, conflict.topic, shared === undefined, citations))}</div>
+${conflict.merge !== undefined && merge(conflict.merge)}
+${conflict.settled !== undefined && settled(conflict.settled)}
+${command !== undefined && markup`<p class="small muted ask">It waits for a decision: <code>${command}</code></p>`}
 ${
   conflict.sides.length > sideLimit &&
   markup`<p class="small muted">and ${Format.counted(conflict.sides.length - sideLimit, "more side")}</p>`
@@ -36,7 +41,7 @@ ${
 export const insight = (insight: Findings.Insight, citations: Citations): Markup => markup`<li class="card">
 <p><span class="tag plain">${insight.kind}</span></p>
 <p class="statement">${insight.statement}</p>
-<div class="rests">${citations.cite(insight.supports, 3)}</div>
+${insight.supports.length > 0 && markup`<div class="rests">${citations.cite(insight.supports, 3)}</div>`}
 </li>`
 
 /**
@@ -44,7 +49,7 @@ export const insight = (insight: Findings.Insight, citations: Citations): Markup
  * @since 0.1.0
  */
 export const agreement = (agreement: Findings.Agreement, citations: Citations): Markup => markup`<li>
-<div><h3>${agreement.topic}</h3><p>${agreement.claim}</p></div>
+<div><h3>${agreement.topic}</h3><p>${agreement.claim}${agreement.similarity !== undefined && inOtherWords(agreement.similarity)}</p></div>
 ${Element.confidence(agreement.confidence)}
 <div class="from">${
   agreement.claims.length === 0
@@ -58,11 +63,42 @@ ${Element.confidence(agreement.confidence)}
 
 const sideLimit = 12
 
-const side = (side: Findings.Side, withClaim: boolean): Markup => markup`<div class="side">
+const inOtherWords = (similarity: number): Markup =>
+  markup` <span class="small muted">in other words, ${Format.confidence(similarity)} alike</span>`
+
+const side = (
+  side: Findings.Side,
+  topic: string,
+  withClaim: boolean,
+  citations: Citations
+): Markup => markup`<div class="side${side.upheld && " upheld"}">
 <header><h4>${Format.listed(side.agents)}</h4><span class="tags">${Element.stance(side.stance)}${
   side.minority && markup`<span class="tag plain">minority</span>`
-}</span></header>
+}${side.upheld && Element.status("upheld", "good")}</span></header>
 ${withClaim && markup`<blockquote>${side.claim}</blockquote>`}
 ${Element.confidence(side.confidence)}
 ${Element.evidence(side.evidence)}
+${citations.told(side, topic)}
 </div>`
+
+const settled = ({
+  by,
+  evidence,
+  statement
+}: NonNullable<Findings.Conflict["settled"]>): Markup => markup`<div class="settled">
+<p><strong>Settled by ${by}:</strong> ${statement}</p>
+${Element.evidence(evidence)}
+</div>`
+
+const merge = ({ clean, hunks, more }: NonNullable<Findings.Conflict["merge"]>): Markup =>
+  clean
+    ? markup`<p class="merge good">The changes do not touch and were merged; the content is in the run document.</p>`
+    : markup`<div class="merge">${hunks.map(
+        ({ base, line, sides }) => markup`<div class="hunk" role="group" aria-label="Line ${line}">
+<p class="small muted">Line ${Format.count(line)}${base !== undefined && markup`, before: <code>${base === "" ? "nothing" : base}</code>`}</p>
+<div class="sides">${sides.map(
+          ({ agents, text }) =>
+            markup`<figure><figcaption>${Format.listed(agents)}</figcaption><pre tabindex="0">${text === "" ? "(removed)" : text}</pre></figure>`
+        )}</div>
+</div>`
+      )}${more > 0 && markup`<p class="small muted">and ${Format.counted(more, "more place")}</p>`}</div>`

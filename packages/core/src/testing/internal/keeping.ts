@@ -1,8 +1,8 @@
 import { assert } from "@effect/vitest"
-import { Clock, Effect, Exit } from "effect"
+import { Clock, Effect, Exit, Fiber } from "effect"
 import * as Queue from "../../Queue.ts"
 import { type Case, eventually, soon } from "../Driver.ts"
-import { completed, hold, rejected } from "./queueing.ts"
+import { completed, hold, rejected, untilItWaits } from "./queueing.ts"
 
 /** The cases about what a queue holds, and what becomes of it without a taker. */
 export const keeping: ReadonlyArray<Case<Queue.Queue>> = [
@@ -111,8 +111,8 @@ export const keeping: ReadonlyArray<Case<Queue.Queue>> = [
     name: "counts its messages by state, and tells the age of the oldest that is ready",
     run: Effect.gen(function* () {
       const queue = yield* Queue.Queue
-      const offeredAt = yield* Clock.currentTimeMillis
       for (const id of ["a", "b", "c", "d"]) yield* queue.offer("statistics", { id, payload: null })
+      const offeredAt = yield* Clock.currentTimeMillis
       yield* queue.offer("statistics", { id: "e", payload: null, delay: "1 hour" })
       yield* completed("statistics")
       yield* rejected("statistics", "no")
@@ -190,6 +190,50 @@ export const keeping: ReadonlyArray<Case<Queue.Queue>> = [
       )
       yield* queue.prune("prune/unknown", { completed: now })
       assert.deepStrictEqual(yield* queue.names("prune/"), [])
+    })
+  },
+  {
+    name: "deletes a queue with all that is in it, tells holders, and then takes its ids for new",
+    run: Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      const offer = (id: string) => queue.offer("delete/a", { id, payload: id })
+      const ids = ["held", "done", "dead", "ready", "later"]
+      yield* offer("held")
+      const held = yield* hold("delete/a")
+      yield* offer("done")
+      yield* completed("delete/a")
+      yield* offer("dead")
+      yield* rejected("delete/a", "no")
+      yield* offer("ready")
+      yield* queue.offer("delete/a", { id: "later", payload: null, delay: "1 hour" })
+      yield* queue.offer("delete/b", { id: "other", payload: null })
+      yield* queue.delete("delete/a")
+      yield* soon(held.delivery.lost)
+      yield* held.close(Exit.fail(new Error("too late")))
+      assert.deepStrictEqual(yield* queue.names("delete/"), ["delete/b"])
+      assert.deepStrictEqual(yield* queue.inspect("delete/a"), [])
+      for (const id of ids) assert.isUndefined(yield* queue.stateOf("delete/a", id), id)
+      for (const id of ids) assert.strictEqual(yield* offer(id), "added", id)
+      const delivery = yield* completed("delete/a")
+      assert.deepStrictEqual([delivery.id, delivery.attempt], ["held", 1])
+      assert.deepStrictEqual(yield* queue.names("delete/"), ["delete/a", "delete/b"])
+      yield* queue.delete("delete/unknown")
+      assert.deepStrictEqual(yield* queue.names("delete/"), ["delete/a", "delete/b"])
+      assert.strictEqual(yield* queue.stateOf("delete/b", "other"), "ready")
+    })
+  },
+  {
+    name: "hands what is offered after a deletion to a take that waited before it",
+    run: Effect.gen(function* () {
+      const queue = yield* Queue.Queue
+      yield* queue.offer("waited", { id: "a", payload: null })
+      yield* completed("waited")
+      const waiting = yield* Effect.forkChild(completed("waited"), { startImmediately: true })
+      yield* untilItWaits
+      yield* queue.delete("waited")
+      yield* untilItWaits
+      yield* queue.offer("waited", { id: "a", payload: "again" })
+      assert.strictEqual((yield* soon(Fiber.join(waiting))).payload, "again")
     })
   }
 ]

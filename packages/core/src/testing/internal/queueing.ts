@@ -1,17 +1,13 @@
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Scope } from "effect"
 import * as Queue from "../../Queue.ts"
-import { soon, type stalled } from "../Driver.ts"
+import { soon } from "../Driver.ts"
 
 /** Takes a message and keeps it until it is told how to let it go, or the case ends. */
-export const hold = Effect.fnUntraced(function* (
-  name: string,
-  options?: Queue.TakeOptions,
-  around: typeof stalled = (take) => take
-) {
+export const hold = Effect.fnUntraced(function* (name: string, options?: Queue.TakeOptions) {
   const queue = yield* Queue.Queue
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.interrupt()))
-  const delivery = yield* Scope.provide(soon(around(queue.take(name, options))), scope)
+  const delivery = yield* Scope.provide(soon(queue.take(name, options)), scope)
   return { delivery, close: (exit: Exit.Exit<unknown, unknown>) => soon(Scope.close(scope, exit)) }
 })
 
@@ -39,3 +35,6 @@ export const nothing = Effect.fnUntraced(function* (name: string, duration: "1 s
   const taken = yield* Effect.timeoutOption(Effect.scoped(queue.take(name)), duration)
   assert.strictEqual(taken._tag, "None")
 })
+
+/** Long enough for a take that found nothing; where it is not, the case is easier to pass. */
+export const untilItWaits = Effect.sleep("50 millis")

@@ -1,13 +1,21 @@
 /**
  * Tells who this process is, and whether another one is gone for certain. Where there is no `/proc` nobody is ever gone: the
  * lease decides.
+ *
+ * @since 0.1.0
  */
 import { Option, Result } from "effect"
-import type { QueueLog } from "@sartor/core"
+import type * as QueueLog from "../QueueLog.ts"
+import * as fs from "node:fs"
 import * as os from "node:os"
 import * as process from "node:process"
-import * as LogFile from "./LogFile.ts"
 
+/**
+ * This process, as the owner of what it takes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const owner = (since: string): QueueLog.Owner => ({
   host: os.hostname(),
   pid: process.pid,
@@ -16,7 +24,12 @@ export const owner = (since: string): QueueLog.Owner => ({
   since
 })
 
-/** Answers for an owner whether it is proven dead; what is true of it stays true, the rest is asked again after a while. */
+/**
+ * Answers for an owner whether it is proven dead; what is true of it stays true, the rest is asked again after a while.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeIsGone = (self: QueueLog.Owner, monotonicMillis: () => number) => {
   const answers = new Map<string, { readonly gone: boolean; readonly until: number }>()
   return (owner: QueueLog.Owner): boolean => {
@@ -45,14 +58,17 @@ const codeOf = (error: unknown) =>
 
 /** This boot of the machine and, because a container counts its own process ids, their namespace. */
 const boot = () => {
-  const id = LogFile.text("/proc/sys/kernel/random/boot_id")
-  return id === undefined ? "" : `${id.trim()} ${LogFile.link("/proc/self/ns/pid") ?? ""}`.trim()
+  const id = text("/proc/sys/kernel/random/boot_id")
+  return id === undefined ? "" : `${id.trim()} ${link("/proc/self/ns/pid") ?? ""}`.trim()
 }
 
 /** Fields 3 and 22 of a process's status. The second one, its name, may hold anything, but ends with the last parenthesis. */
 const status = (pid: number) => {
-  const text = LogFile.text(`/proc/${pid}/stat`)
-  if (text === undefined) return Option.none()
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
+  const content = text(`/proc/${pid}/stat`)
+  if (content === undefined) return Option.none()
+  const fields = content.slice(content.lastIndexOf(")") + 2).split(" ")
   return Option.some({ zombie: fields[0] === "Z" || fields[0] === "X", started: fields[19] ?? "" })
 }
+
+const text = (file: string) => Result.getOrUndefined(Result.try(() => fs.readFileSync(file, "utf8")))
+const link = (file: string) => Result.getOrUndefined(Result.try(() => fs.readlinkSync(file)))

@@ -1,0 +1,132 @@
+/**
+ * Bounds how many runs of a tree of agents work at once, on all processes: one pool of permits, each of them a lease.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Exit, Scope, Semaphore } from "effect"
+import { Queue } from "./Queue.ts"
+import type { TransportError } from "./TransportError.ts"
+import { own } from "./internal/own.ts"
+
+/**
+ * A permit in use. Whoever holds it may work; it goes back when its scope closes, or its process is gone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Permit {
+  /**
+   * Gives the permit back for as long as the effect takes, so that what is waited for may work, and takes one again before
+   * it answers.
+   */
+  readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TransportError, R>
+}
+
+/**
+ * For runs that nothing bounds.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const unbounded: Permit = { lend: (wait) => wait }
+
+/**
+ * The queue that is the pool: a message is a permit, holding it is a lease.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const queueOf = (pool: string): string => `permits/${pool}`
+
+/**
+ * Sets how many permits a pool has. Only the owner of the tree's root does so, when it starts. A permit that is taken away
+ * while it is held stops nobody: it does not come back.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const provision = Effect.fn("Permits.provision")(function* (
+  pool: string,
+  count: number
+): Effect.fn.Return<void, TransportError, Queue> {
+  const queue = yield* Queue
+  const name = queueOf(pool)
+  const wanted = Array.from({ length: count }, (_, index) => `permit-${index + 1}`)
+  const known = (yield* own(queue.inspect(name))).map(({ id }) => id)
+  const offers = wanted.map((id) => own(queue.offer(name, { id, payload: null }, { revive: true })))
+  const removals = known
+    .filter((id) => !wanted.includes(id))
+    .map((id) => own(queue.settle(name, id, { type: "completed" })))
+  yield* Effect.all([...offers, ...removals], { concurrency: "unbounded", discard: true })
+})
+
+/**
+ * Waits for a permit, and holds it until the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acquire = (pool: string): Effect.Effect<Permit, TransportError, Queue | Scope.Scope> =>
+  Effect.flatMap(Effect.context<Queue>(), (context) => holding(Effect.provideContext(claim(pool), context)))
+
+/**
+ * The same, for a process that has only so many hands: it holds one of them before it waits for a permit of the pool, and
+ * never the other way round, so that no two of them wait for each other.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acquireWith = (
+  hands: Semaphore.Semaphore,
+  pool: string
+): Effect.Effect<Permit, TransportError, Queue | Scope.Scope> =>
+  Effect.flatMap(Effect.context<Queue>(), (context) => {
+    const hand = Effect.as(hands.take(1), hands.release(1))
+    const both = Effect.flatMap(hand, (open) =>
+      Effect.provideContext(claim(pool), context).pipe(
+        Effect.onError(() => open),
+        Effect.map((release) => Effect.andThen(release, open))
+      )
+    )
+    return holding(both)
+  })
+
+/** Takes a permit of the pool, and answers how it is given back: never completed, so that the next one has it at once. */
+const claim = Effect.fnUntraced(function* (pool: string) {
+  const queue = yield* Queue
+  const scope = yield* Scope.make()
+  const release = Scope.close(scope, Exit.interrupt())
+  const take = queue.take(queueOf(pool), { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: () => 0 })
+  yield* Scope.provide(own(take), scope).pipe(Effect.onError(() => release))
+  return release
+})
+
+/** Holds something that can be lent, until the scope closes. `take` answers how it is given back. */
+const holding = Effect.fnUntraced(function* <E, R>(take: Effect.Effect<Effect.Effect<unknown>, E, R>) {
+  const lock = yield* Semaphore.make(1)
+  let held: Effect.Effect<unknown> = Effect.void
+  let lent = 0
+  const release = Effect.suspend(() => {
+    const open = held
+    held = Effect.void
+    return open
+  })
+  const hold = Effect.uninterruptibleMask((restore) =>
+    Effect.map(restore(take), (open) => {
+      held = open
+    })
+  )
+  const context = yield* Effect.context<R>()
+  yield* Effect.addFinalizer(() => release)
+  yield* hold
+  const permit = {
+    lend: Effect.fnUntraced(function* <A, E2, R2>(wait: Effect.Effect<A, E2, R2>) {
+      yield* lock.withPermit(Effect.suspend(() => (++lent === 1 ? release : Effect.void)))
+      const exit = yield* Effect.exit(wait)
+      const again = Effect.provideContext(hold, context)
+      yield* lock.withPermit(Effect.suspend(() => (--lent === 0 ? again : Effect.void)))
+      return yield* exit
+    })
+  }
+  return permit
+})

@@ -1,0 +1,1 @@
+export * as ProcessIdentity from "./ProcessIdentity.ts"

@@ -1,0 +1,338 @@
+/**
+ * One queue's log: a subject of the queues' stream. Every process folds the same messages in the stream's order, its own ones too, so that
+ * claims are decided by that order and nothing depends on what the server thinks of consumers and acknowledgements.
+ */
+import { Queue, QueueLog, type TransportError } from "@sartor/core"
+import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
+import type { NatsClient } from "../NatsClient.ts"
+import type { Blobs } from "./Blobs.ts"
+import * as Calls from "./Calls.ts"
+import * as Publishing from "./Publishing.ts"
+import * as QueueBody from "./QueueBody.ts"
+import * as Reading from "./Reading.ts"
+import * as Snapshot from "./Snapshot.ts"
+import * as Tail from "./Tail.ts"
+
+export interface QueueStream {
+  readonly queue: Queue.Log
+  /** Nobody waits for it or is in the middle of something: it may be forgotten and opened again. */
+  readonly isIdle: () => boolean
+  /** Whether so much has come since the state was kept that it should be again. */
+  readonly isWasteful: () => boolean
+  /** Keeps the state, and purges what led to it. */
+  readonly compact: Effect.Effect<void, TransportError.TransportError>
+  /** Purges the queue, unless there is something in it. */
+  readonly remove: Effect.Effect<void, TransportError.TransportError>
+}
+
+/** An append on its way. */
+interface Appending {
+  readonly text: string
+  readonly ids: ReadonlyArray<string>
+  readonly done: (applied: ReadonlyArray<boolean>) => void
+  readonly failed: (error: TransportError.TransportError) => void
+}
+
+/** Appends that left together. */
+interface Flight {
+  readonly writer: string
+  readonly batch: ReadonlyArray<Appending>
+}
+
+interface Landed {
+  readonly batch: ReadonlyArray<Appending>
+  readonly applied: ReadonlyArray<ReadonlyArray<boolean>>
+}
+
+export interface Options {
+  /** What came since the state was kept is not worth keeping it again if it is less, in bytes. */
+  readonly compactAbove: number
+}
+
+export const make = Effect.fnUntraced(function* (
+  client: NatsClient["Service"],
+  blobs: Blobs,
+  queue: string,
+  options: Options
+): Effect.fn.Return<QueueStream, TransportError.TransportError, Scope.Scope> {
+  const { names } = client
+  const stream = names.queueStream
+  const subject = names.queue(queue)
+  const clock = yield* Clock.Clock
+  const monotonic = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const fork = Effect.runForkWith(yield* Effect.context())
+  const signal = Queue.makeSignal()
+  let state = QueueLog.make()
+  let waiting = 0
+  /** Bytes folded since the state was kept, and bytes of that. */
+  let folded = 0
+  let kept = 0
+  let large: Array<string> = []
+  /** Where something was missing, and how often in a row. */
+  let gap = { from: 0, to: 0, times: 0 }
+  let gathered: Array<Appending> = []
+  let flying: Flight | undefined
+  let landed: Landed | undefined
+  /** How many sends are not tried in the hope that nobody else writes, since somebody did. */
+  let crowded = 0
+  let keeping: { readonly writer: string; records?: ReadonlyArray<QueueLog.Record> } | undefined
+
+  const begin = Effect.gen(function* () {
+    const snapshot = yield* Snapshot.read(blobs, queue, monotonic)
+    state = snapshot?.state ?? QueueLog.make()
+    folded = 0
+    kept = snapshot?.size ?? 0
+    large = []
+    return { sequence: snapshot?.sequence ?? 0 }
+  })
+
+  const fold = (body: QueueBody.Body, appends: QueueBody.Appends) => {
+    const heard = monotonic()
+    const applied = appends.map((records) => records.map((record) => state.apply(record, body.at, heard)))
+    if (keeping?.writer === body.writer) keeping.records = state.snapshot()
+    if (flying?.writer !== body.writer) return
+    landed = { batch: flying.batch, applied }
+    flying = undefined
+  }
+
+  /** Answers those whose append has come back, once it counts as taken. */
+  const onChange = () => {
+    const back = landed
+    landed = undefined
+    signal.notify()
+    back?.batch.forEach(({ done }, index) => done(back.applied[index] ?? []))
+    pump()
+  }
+
+  const onMessage: Tail.Options["onMessage"] = ({ data, sequence, time }) => {
+    const body = QueueBody.decode(data)
+    if (body === "newer") return Effect.fail(newer(stream, sequence))
+    folded += data.length
+    if (body === "malformed") {
+      for (const record of QueueBody.malformed(data, sequence)) state.apply(record, time, monotonic())
+      return true
+    }
+    if (body.seen > tail.position()) {
+      // The state was kept again meanwhile, or a purge has moved the consumer: it is read again. Only what is missing between the same two
+      // places again and again is gone for good: then a deleted queue begins with what comes next.
+      const from = tail.position()
+      const isSame = gap.from === from && gap.to === sequence
+      gap = { from, to: sequence, times: isSame ? gap.times + 1 : 1 }
+      if (gap.times < 4) return false
+      if (body.kept === true) return Effect.fail(stateless(queue, sequence))
+    }
+    if (body.kept === true) folded = 0
+    if (body.large === undefined) {
+      fold(body, body.appends ?? [])
+      return true
+    }
+    const { ids, object } = body.large
+    large.push(object)
+    return blobs.get(object).pipe(
+      Effect.map((bytes) => {
+        folded += bytes.length
+        return Option.getOrElse(QueueBody.decodeLarge(bytes), () => lost(ids, "the object is not what was written"))
+      }),
+      Effect.catchIf(
+        ({ reason }) => reason === "corrupt",
+        ({ detail }) => Effect.as(Effect.logError(detail), lost(ids, detail))
+      ),
+      Effect.map((appends) => {
+        fold(body, appends)
+        return true
+      })
+    )
+  }
+
+  const tail = yield* Tail.make({ client, stream, filter: subject, begin, onMessage, onChange })
+
+  const until = (operation: string, isThere: () => boolean) => Reading.until(operation, tail, signal, isThere)
+
+  /** One batch is on its way at a time; what comes meanwhile goes with the next one. */
+  const pump = () => {
+    if (flying !== undefined || gathered.length === 0) return
+    let size = 0
+    const limit = maxBatch(client)
+    const count = gathered.findIndex(({ text }, index) => (size += Buffer.byteLength(text)) > limit && index > 0)
+    const batch = count < 0 ? gathered : gathered.slice(0, count)
+    gathered = count < 0 ? [] : gathered.slice(count)
+    const writer = Publishing.token()
+    const own = { writer, batch }
+    flying = own
+    const first = batch[0]
+    const large = first !== undefined && Buffer.byteLength(first.text) > limit ? first.ids : undefined
+    fork(
+      Effect.catchCause(send(own, large), (cause) => {
+        if (flying !== own) return Effect.void
+        flying = undefined
+        const error = Option.getOrElse(Cause.findErrorOption(cause), () =>
+          Calls.unavailable("Queue.append", "the queue was closed")
+        )
+        for (const { failed } of batch) failed(error)
+        return Effect.sync(pump)
+      })
+    )
+  }
+
+  /** Ends once the message came back in its place of the stream. */
+  const send = Effect.fnUntraced(function* (
+    { batch, writer }: Flight,
+    large: ReadonlyArray<string> | undefined
+  ): Effect.fn.Return<void, TransportError.TransportError> {
+    const at = clock.currentTimeMillisUnsafe()
+    const texts = batch.map(({ text }) => text)
+    const object = `queue/${queue}/${writer}`
+    if (large !== undefined) yield* blobs.put(object, new TextEncoder().encode(`[${texts.join(",")}]`))
+    const head = {
+      at,
+      writer,
+      seen: tail.position(),
+      ...(large === undefined ? {} : { large: { object, ids: large } })
+    }
+    const body = QueueBody.encode(head, texts)
+    const outgoing = { stream, subject, body, id: writer }
+    if (large === undefined && crowded === 0) {
+      const { seen } = head
+      const sequence = yield* Publishing.once(client, "Queue.append", { ...outgoing, after: seen }).pipe(
+        // Whether it was stored is not known: sent again with the same name it is stored once.
+        Effect.catchIf(Calls.isTransient, () => Effect.succeed(undefined))
+      )
+      // Nobody came between: what would be read back is known.
+      if (sequence !== undefined && tail.position() === seen && flying?.writer === writer) {
+        folded += body.length
+        fold({ format: QueueBody.format, ...head }, QueueBody.parse(texts))
+        tail.advance(sequence)
+        return onChange()
+      }
+      if (sequence === undefined) crowded = crowd
+    } else if (crowded > 0) crowded -= 1
+    if (flying?.writer !== writer) return
+    yield* Publishing.persistently(client, "Queue.append", outgoing)
+    yield* until("Queue.append", () => flying?.writer !== writer)
+  })
+
+  const append: Queue.Log["append"] = (records) =>
+    Effect.callback((resume) => {
+      const encoded = QueueBody.encodeAppend(records)
+      if (Result.isFailure(encoded)) return resume(Effect.die(encoded.failure))
+      gathered.push({
+        text: encoded.success,
+        ids: records.flatMap((record) => (record.type === "offered" ? [record.id] : [])),
+        done: (applied) => resume(Effect.succeed(applied)),
+        failed: (error) => resume(Effect.fail(error))
+      })
+      pump()
+    })
+
+  const glance = Effect.suspend(() => {
+    const failure = tail.failure()
+    return failure === undefined ? Effect.void : Effect.fail(failure)
+  })
+  const refresh = Effect.gen(function* () {
+    const last = yield* Calls.ask("Queue.refresh", stream, () =>
+      client.manager.streams.getMessage(stream, { last_by_subj: subject })
+    )
+    if (last !== null) yield* until("Queue.refresh", () => tail.position() >= last.seq)
+  })
+
+  yield* until("Queue.open", tail.isCaughtUp)
+
+  const compact = Effect.gen(function* () {
+    const replaces = yield* Snapshot.revision(blobs, queue)
+    const at = clock.currentTimeMillisUnsafe()
+    const forgotten: QueueLog.Record = { type: "pruned", completed: at - keptFor }
+    const seen = tail.position()
+    const writer = Publishing.token()
+    const text = yield* Effect.orDie(Effect.fromResult(QueueBody.encodeAppend([forgotten])))
+    const old = large
+    const own: NonNullable<typeof keeping> = { writer }
+    keeping = own
+    const sequence = yield* Publishing.once(client, "Queue.compact", {
+      stream,
+      subject,
+      body: QueueBody.encode({ at, writer, seen, kept: true }, [text]),
+      id: writer,
+      after: seen
+    })
+    if (sequence === undefined) return
+    yield* until("Queue.compact", () => tail.position() >= sequence)
+    const { records } = own
+    if (records === undefined) return
+    const { size } = yield* Snapshot.write(blobs, queue, { sequence, records, replaces })
+    kept = size
+    large = large.filter((name) => !old.includes(name))
+    yield* Calls.call("Queue.compact", () => client.manager.streams.purge(stream, { filter: subject, seq: sequence }))
+    yield* Effect.forEach(old, blobs.remove, { discard: true })
+  }).pipe(Effect.ensuring(Effect.sync(() => (keeping = undefined))))
+
+  const remove = Effect.gen(function* () {
+    const operation = "Queue.delete"
+    const sequence = tail.position()
+    if (state.items.size > 0 || sequence === 0) return
+    const old = large.splice(0)
+    const replaces = yield* Snapshot.revision(blobs, queue)
+    // A state that is kept must not come back when what superseded it is gone.
+    if (replaces > 0) yield* Snapshot.write(blobs, queue, { sequence, records: [], replaces })
+    yield* Calls.ask(operation, stream, () =>
+      client.manager.streams.purge(stream, { filter: subject, seq: sequence + 1 })
+    )
+    if (replaces > 0) yield* Snapshot.remove(blobs, queue)
+    yield* Effect.forEach(old, blobs.remove, { discard: true })
+  })
+
+  return {
+    queue: {
+      get state() {
+        return state
+      },
+      payload: (id) => Effect.sync(() => state.items.get(id)?.payload ?? null),
+      glance,
+      refresh,
+      durable: () => Effect.void,
+      append,
+      revision: signal.revision,
+      changed: (revision) =>
+        Effect.suspend(() => {
+          waiting += 1
+          return Effect.ensuring(
+            signal.changed(revision),
+            Effect.sync(() => (waiting -= 1))
+          )
+        })
+    },
+    isIdle: () => waiting === 0 && flying === undefined && gathered.length === 0 && state.inFlight.size === 0,
+    isWasteful: () => folded > Math.max(options.compactAbove, kept),
+    compact,
+    remove
+  }
+})
+
+/** After how many sends it is tried again whether anybody else writes. */
+const crowd = 20
+
+/** How long completed ids are remembered, in milliseconds. */
+const keptFor = 30 * 24 * 3_600_000
+
+/** The largest batch in one message, in bytes; a single append that is larger becomes an object. */
+const maxBatch = ({ connection }: NatsClient["Service"]) =>
+  Math.min(256 * 1024, (connection.info?.max_payload ?? 1024 * 1024) - 4 * 1024)
+
+const newer = (stream: string, sequence: number) =>
+  Calls.unsupported(
+    "follow",
+    `message ${sequence} of ${stream} has a newer format than ${QueueBody.format}: use the release that wrote it`
+  )
+
+const stateless = (queue: string, sequence: number) =>
+  Calls.corrupt(
+    "follow",
+    `the kept state of queue ${queue} as of message ${sequence} is missing: restore the object store from a backup`
+  )
+
+/** What stands for an append whose object is damaged: a dead letter, so that nobody waits for it in silence. */
+const lost = (ids: ReadonlyArray<string>, reason: string): QueueBody.Appends => [
+  ids.flatMap((id): ReadonlyArray<QueueLog.Record> => [
+    { type: "offered", id, payload: null, priority: 0 },
+    { type: "dead", id, reason }
+  ])
+]
