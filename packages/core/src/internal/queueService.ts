@@ -42,8 +42,8 @@ export const make = Effect.fnUntraced(function* (
     // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
     if (log.state.items.has(id) || isFull()) yield* log.refresh
     const known = log.state.items.get(id)
-    const revived = revive === true && known !== undefined && QueueLog.isSettled(known.state)
-    if (known !== undefined && !revived) return yield* Effect.as(log.durable(), known.state)
+    const isKnown = (item: QueueLog.Item<unknown>) => revive !== true || !QueueLog.isSettled(item.state)
+    if (known !== undefined && isKnown(known)) return yield* Effect.as(log.durable(), known.state)
     if (isFull()) return yield* terms.full(queue, capacity ?? 0)
     const [added] = yield* log.append([
       {
@@ -53,13 +53,13 @@ export const make = Effect.fnUntraced(function* (
         priority,
         ...(delay === undefined ? {} : yield* dueIn(delay)),
         ...(capacity === undefined ? {} : { capacity }),
-        ...(revived ? { revive: true } : {})
+        // Said of every offer that may start one again: another process may know the id, and this one not yet.
+        ...(revive === true ? { revive } : {})
       }
     ])
     if (added === true) return "added" as const
     const first = log.state.items.get(id)
-    const full = first === undefined || (revived && QueueLog.isSettled(first.state))
-    return full ? yield* terms.full(queue, capacity ?? 0) : first.state
+    return first !== undefined && isKnown(first) ? first.state : yield* terms.full(queue, capacity ?? 0)
   })
 
   return {

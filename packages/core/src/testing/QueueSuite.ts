@@ -280,7 +280,7 @@ export const cases = <Storage = never>(
       })
     },
     {
-      name: "delivers across openings, and settles there",
+      name: "delivers across openings, and settles and revives there",
       durable: true,
       run: Effect.gen(function* () {
         const queue = yield* Queue.Queue
@@ -293,6 +293,13 @@ export const cases = <Storage = never>(
         const lost = yield* Effect.forkChild(held.delivery.lost, { startImmediately: true })
         yield* elsewhere(Effect.flatMap(Queue.Queue, (other) => other.settle("abroad", "b", { type: "completed" })))
         yield* soon(Fiber.join(lost))
+        // The first thing that an opening does: it has not seen the id before.
+        const again = { id: "a", payload: "again" }
+        const revived = elsewhere(
+          Effect.flatMap(Queue.Queue, (other) => other.offer("abroad", again, { revive: true }))
+        )
+        assert.strictEqual(yield* revived, "added")
+        assert.strictEqual((yield* soon(completed("abroad"))).payload, "again")
       })
     },
     {

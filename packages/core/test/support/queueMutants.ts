@@ -95,7 +95,7 @@ const waited = "hands what is offered after a deletion to a take that waited bef
 const gone = "deletes a queue for every opening, and for good"
 const grammar = "refuses names that break the grammar, and creates nothing"
 const flow = "delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails"
-const abroad = "delivers across openings, and settles there"
+const abroad = "delivers across openings, and settles and revives there"
 const again = "has everything that it acknowledged when it is opened again"
 
 export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
@@ -689,6 +689,22 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
           }),
         revision: own.revision,
         changed: (revision) => Effect.race(own.changed(revision), Effect.delay(Effect.void, "1 minute"))
+      }
+    }
+  }),
+  broken(abroad, "revives only what its own opening has offered", {
+    log: (log) => {
+      const own = new Set<string>()
+      return {
+        append: (records, options) =>
+          log.append(
+            records.map((record) => {
+              if (record.type !== "offered" || own.has(record.id)) return record
+              own.add(record.id)
+              return { ...record, revive: false }
+            }),
+            options
+          )
       }
     }
   }),
