@@ -1,10 +1,10 @@
 /**
- * Lets Claude execute agents. What speaks to its API is loaded only where a workflow has such agents.
+ * Lets Claude execute agents, put syntheses into words and match claims. What speaks to its API is loaded only where it is needed.
  *
  * @since 0.1.0
  */
-import type { WorkflowFile } from "@sartor/core"
-import { Effect, Option, Redacted } from "effect"
+import { Claims, Matching, type WorkflowFile, Wording } from "@sartor/core"
+import { Effect, Layer, Option, Redacted } from "effect"
 import * as Failure from "./Failure.ts"
 import { variable } from "./Settings.ts"
 
@@ -19,20 +19,59 @@ export const runnerFor = Effect.fnUntraced(function* ({ agents }: WorkflowFile.W
   const ours = agents.filter(({ runner }) => runner === "claude")
   const [first] = ours
   if (first === undefined) return {}
-  const { ClaudeRunner, ToolNames } = yield* Effect.promise(() => import("@sartor/core/claude"))
+  const { ClaudeRunner, ToolNames } = yield* claude
   for (const { name, tools = [] } of ours) {
     const problem = ToolNames.problemIn(tools)
     if (problem !== undefined) {
       return yield* Failure.badInput(`agent "${name}": ${problem}`, { field: "tools", file })
     }
   }
+  return { claude: ClaudeRunner.make(yield* account(`agent "${first.name}" is executed by Claude`)) }
+})
+
+/**
+ * How the claims of a run are matched.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const matchers = ["words", "exact", "claude"] as const
+
+/**
+ * The matcher of a run by its name.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const matchingFor = Effect.fnUntraced(function* (name: (typeof matchers)[number]) {
+  if (name === "claude") {
+    const { ClaudeMatcher } = yield* claude
+    return ClaudeMatcher.layer(yield* account("--match claude asks Claude"))
+  }
+  const matcher = name === "exact" ? Claims.exact : Wording.matcher()
+  return Layer.succeed(Matching.Matching, { matcherFor: () => Effect.succeed(matcher) })
+})
+
+/**
+ * Claude as a narrator.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const narrator = Effect.gen(function* () {
+  const { ClaudeNarrator } = yield* claude
+  return ClaudeNarrator.layer(yield* account("--prose is written by Claude"))
+})
+
+const claude = Effect.promise(() => import("@sartor/core/claude"))
+
+const account = Effect.fnUntraced(function* (why: string) {
   const key = yield* variable("ANTHROPIC_API_KEY")
   if (Option.isNone(key)) {
-    return yield* Failure.badInput(`agent "${first.name}" is executed by Claude, and ANTHROPIC_API_KEY is not set`, {
+    return yield* Failure.badInput(`${why}, and ANTHROPIC_API_KEY is not set`, {
       field: "ANTHROPIC_API_KEY",
       hint: "set it to a key of the Claude API"
     })
   }
-  const baseUrl = Option.getOrUndefined(yield* variable("ANTHROPIC_BASE_URL"))
-  return { claude: ClaudeRunner.make({ apiKey: Redacted.make(key.value), baseUrl }) }
+  return { apiKey: Redacted.make(key.value), baseUrl: Option.getOrUndefined(yield* variable("ANTHROPIC_BASE_URL")) }
 })

@@ -4,9 +4,10 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import type { Report } from "./Census.ts"
 import * as Claims from "./Claims.ts"
+import { Matching, MatchingFailed } from "./Matching.ts"
 import * as Wording from "./Wording.ts"
 
 /**
@@ -75,6 +76,29 @@ export const matcher: (
   const matched: Claims.Matcher = (claims) => Wording.cluster(claims, measure, prepare, threshold)
   return matched
 })
+
+/**
+ * Lets the model match the claims of every synthesis of a program.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMatching = (
+  options?: { readonly threshold?: number | undefined } | undefined
+): Layer.Layer<never, never, Embeddings> =>
+  Layer.effect(
+    Matching,
+    Effect.gen(function* () {
+      const embeddings = yield* Embeddings
+      return {
+        matcherFor: (reports) =>
+          matcher(reports, options).pipe(
+            Effect.provideService(Embeddings, embeddings),
+            Effect.mapError((cause) => new MatchingFailed({ detail: cause.detail, cause }))
+          )
+      }
+    })
+  )
 
 const isSound = (vector: ReadonlyArray<number>): boolean =>
   vector.every((value) => Number.isFinite(value)) && vector.some((value) => value !== 0)

@@ -9,6 +9,7 @@ import type * as Agent from "./Agent.ts"
 import type { ChildTask } from "./AgentRunner.ts"
 import type { Report } from "./Census.ts"
 import type { AgentFunction } from "./FunctionRunner.ts"
+import * as Matching from "./Matching.ts"
 import { Orchestrator } from "./Orchestrator.ts"
 import * as Session from "./Session.ts"
 import { type SessionNotFound, Sessions } from "./Sessions.ts"
@@ -53,7 +54,7 @@ export const fanOut: (
 ) => Effect.Effect<Synthesis.Synthesis, PatternError, Orchestrator> = Effect.fn("Pattern.fanOut")(function* (tasks) {
   const orchestrator = yield* Orchestrator
   const reports = yield* orchestrator.collect(yield* Effect.forEach(tasks, obtain))
-  return Synthesis.synthesize(reports)
+  return Synthesis.synthesize(reports, { matcher: yield* Matching.matcherFor(reports) })
 })
 
 /**

@@ -95,7 +95,15 @@ export const similarity = (a: Wording, b: Wording): number => {
  * @since 0.1.0
  */
 export const differ = (a: Wording, b: Wording): boolean =>
-  a.negated !== b.negated || clash(a.exact, b.exact) || clash(a.actions, b.actions)
+  a.negated !== b.negated || nameOthers(a, b) || clash(a.actions, b.actions)
+
+/**
+ * Whether two texts name different numbers, versions, paths or names of code.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const nameOthers = (a: Wording, b: Wording): boolean => clash(a.exact, b.exact)
 
 /**
  * Groups claims by any measure: each claim joins the group whose least like member is most like it, if that is enough. Claims that are

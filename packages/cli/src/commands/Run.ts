@@ -42,6 +42,10 @@ const flags = {
     Flag.withDescription("How many agents work at once; as the file says, else 5"),
     Flag.optional
   ),
+  match: Flag.Literals("match", Claude.matchers).pipe(
+    Flag.withDescription("How claims are found that say the same: by their words, only if equal, or by Claude"),
+    Flag.withDefault("words")
+  ),
   follow: Arguments.toggle("follow", "With --json: print what happens, a line each, before the document"),
   quiet: Arguments.toggle("quiet", "No progress on stderr"),
   html: Arguments.text("html", "file", "Write the report as one HTML file too"),
@@ -83,6 +87,7 @@ type Input = Command.Command.Config.Infer<typeof flags>
 
 interface Prepared {
   readonly claude: Effect.Success<ReturnType<typeof Claude.runnerFor>>
+  readonly matching: Effect.Success<ReturnType<typeof Claude.matchingFor>>
   readonly workflow: WorkflowFile.Workflow
   /** Absolute. */
   readonly file: string
@@ -135,6 +140,7 @@ const prepare = Effect.fnUntraced(function* (input: Input) {
   const claude = yield* Claude.runnerFor(workflow, file)
   const prepared: Prepared = {
     claude,
+    matching: yield* Claude.matchingFor(input.match),
     workflow: maxParallel === undefined ? workflow : { ...workflow, max_parallel: maxParallel },
     file: path.resolve(file),
     folder: path.dirname(path.resolve(file)),
@@ -194,7 +200,7 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
         if (event.type === "begun") runId = event.run_id
         return Effect.andThen(progress(event), following(event))
       }
-    }).pipe(Effect.provide(runner), Effect.raceFirst(Deferred.await(broken)))
+    }).pipe(Effect.provide([runner, prepared.matching]), Effect.raceFirst(Deferred.await(broken)))
     return yield* RunReport.inputOf(document)
   }).pipe(Effect.scoped)
 
@@ -266,6 +272,8 @@ const detach = Effect.fnUntraced(function* (input: Input, { file, html, workflow
         ...input.var.flatMap((pair) => ["--var", pair]),
         ...(input.sequential ? ["--sequential"] : []),
         ...Option.match(input.maxParallel, { onNone: () => [], onSome: (n) => ["--max-parallel", String(n)] }),
+        "--match",
+        input.match,
         ...(input.quiet ? ["--quiet"] : []),
         ...(html === undefined ? [] : ["--html", html]),
         "--",

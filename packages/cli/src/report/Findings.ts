@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Agent, Synthesis } from "@sartor/core"
+import type { Agent, Narrator, Synthesis } from "@sartor/core"
 import type { ReportInput } from "./ReportInput.ts"
 import * as Text from "./Text.ts"
 
@@ -94,6 +94,8 @@ export interface Census {
   readonly status: string
   readonly confidence: number
   readonly summary: string
+  /** What a narrator made of it, with the ids that it cites in brackets. */
+  readonly prose: string | undefined
   readonly expected: number
   readonly parts: ReadonlyArray<{
     readonly name: "reported" | "failed" | "missing" | "placeholder"
@@ -121,7 +123,7 @@ export interface Findings {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (synthesis: ReportInput["synthesis"]): Findings => {
+export const make = ({ prose, synthesis }: Pick<ReportInput, "prose" | "synthesis">): Findings => {
   const steps = Object.entries(synthesis ?? {})
   return {
     conflicts: unique(steps.flatMap(([, { conflicts }]) => conflicts))
@@ -149,7 +151,7 @@ export const make = (synthesis: ReportInput["synthesis"]): Findings => {
         supports: insight.supports
       }))
       .toSorted((left, right) => kinds.indexOf(left.kind) - kinds.indexOf(right.kind)),
-    censuses: steps.map(([step, synthesis]) => censusOf(step, synthesis))
+    censuses: steps.map(([step, synthesis]) => censusOf(step, synthesis, prose?.[step]))
   }
 }
 
@@ -211,11 +213,12 @@ const conflictOf = (conflict: Synthesis.Synthesis["conflicts"][number]): Conflic
   }))
 })
 
-const censusOf = (step: string, synthesis: Synthesis.Synthesis): Census => ({
+const censusOf = (step: string, synthesis: Synthesis.Synthesis, prose: Narrator.Narrative | undefined): Census => ({
   step: Text.line(step, 80),
   status: Text.line(synthesis.status, 40),
   confidence: synthesis.confidence,
   summary: Text.block(synthesis.summary, 4_000),
+  prose: prose?.source === "narrator" ? Text.block(prose.text, 20_000) : undefined,
   expected: synthesis.census.expected,
   parts: (["reported", "failed", "missing", "placeholder"] as const).map((name) => ({
     name,

@@ -9,6 +9,7 @@ import * as Citation from "./html/Citation.ts"
 import * as Claims from "./html/Claims.ts"
 import * as Conflicts from "./html/Conflicts.ts"
 import * as Element from "./html/Element.ts"
+import * as Prose from "./html/Prose.ts"
 import * as Timeline from "./html/Timeline.ts"
 import { markup, Markup } from "./Markup.ts"
 import * as Model from "./Model.ts"
@@ -85,6 +86,7 @@ const sectionsOf = (model: Model.Model): ReadonlyArray<Section> => {
     ...(model.conclusion === undefined
       ? []
       : [{ id: "conclusion", title: "Conclusion", content: Account.conclusion(model.conclusion) }]),
+    ...Prose.sections(model, citations),
     { id: "overview", title: "At a glance", content: overview(model) },
     ...(merged ? synthesized(model, citations) : []),
     {

@@ -20,6 +20,7 @@ export const renderMarkdown = (input: ReportInput): string => {
   const sections = [
     overview(model),
     conclusion(model),
+    section("In words", prose(model)),
     section("Conflicts", conflicts(model)),
     section("Insights", insights(model)),
     section("Agreements", agreements(model)),
@@ -65,6 +66,17 @@ const conclusion = ({ conclusion }: Model.Model): Lines =>
         "",
         `*As ${plain(conclusion.name)} put it, from the synthesis below.*`
       ]
+
+const prose = ({ censuses }: Model.Model): Lines =>
+  censuses.flatMap(({ prose, step }) =>
+    prose === undefined
+      ? []
+      : [
+          ...prose.split("\n").map(plain),
+          "",
+          `*A narrator wrote this of the synthesis ${plain(step)}. What is in brackets is below, or in the run document.*`
+        ]
+  )
 
 const conflicts = (model: Model.Model): Lines => [
   ...model.conflicts.slice(0, limit).flatMap((conflict) => conflictLines(conflict, model.runId)),

@@ -133,7 +133,7 @@ export const make = (input: ReportInput): Model => {
   const origin = originOf(input)
   const agents = input.agents.map((agent) => viewOf(agent, origin)).toSorted(byStart)
   const claims = agents.flatMap((agent) => agent.claims).toSorted(byWeight)
-  const findings = Findings.make(input.synthesis)
+  const findings = Findings.make(input)
   const steps = new Set(findings.censuses.map(({ step }) => step))
   const times = timesOf(input)
   const ends = agents.flatMap((agent) => [agent.start ?? 0, agent.end ?? 0])

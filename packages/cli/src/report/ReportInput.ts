@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Agent, Synthesis } from "@sartor/core"
+import type { Agent, Narrator, Synthesis } from "@sartor/core"
 
 /**
  * One agent of a run, with what it handed in or why it did not.
@@ -69,4 +69,6 @@ export interface ReportRun {
 export interface ReportInput extends ReportRun {
   /** A sequential run of the same workflow that was really executed. */
   readonly baseline?: ReportRun | undefined
+  /** Each synthesis in words, by step. */
+  readonly prose?: Readonly<Record<string, Narrator.Narrative>> | undefined
 }

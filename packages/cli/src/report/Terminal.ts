@@ -31,6 +31,7 @@ export const renderTerminal = (
   return [
     header(model, sheet),
     conclusion(model, sheet),
+    prose(model, sheet),
     timeline(model, sheet),
     claims(model, sheet),
     conflicts(model, sheet),
@@ -70,6 +71,11 @@ const conclusion = ({ conclusion }: Model.Model, sheet: Sheet.Sheet): Lines =>
   conclusion?.summary === undefined
     ? []
     : [sheet.title(`Conclusion of ${conclusion.name}`), ...Text.wrap(conclusion.summary, sheet.width)]
+
+const prose = ({ censuses }: Model.Model, sheet: Sheet.Sheet): Lines =>
+  censuses.flatMap(({ prose, step }) =>
+    prose === undefined ? [] : [sheet.title(`In words: ${step}`), ...Text.wrap(prose, sheet.width)]
+  )
 
 const timeline = (model: Model.Model, sheet: Sheet.Sheet): Lines => {
   const agents = Model.mostTelling(model.agents, agentLimit)

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { Report } from "../Census.ts"
+import * as Matching from "../Matching.ts"
 import * as Orchestrator from "../Orchestrator.ts"
 import { Sessions } from "../Sessions.ts"
 import * as Synthesis from "../Synthesis.ts"
@@ -12,7 +13,8 @@ export const synthesisOf = Effect.fnUntraced(function* (run: WorkflowRun, step: 
   const agents = run.begun?.workflow.agents ?? []
   const before = new Set(agents.filter(({ name }) => step.needs.includes(name)).flatMap((agent) => agent.needs))
   const scope = yield* Effect.forEach(before, (name) => filesOf(run.finished.get(name)))
-  return Synthesis.synthesize(reports, { resolutions: run.resolutions, scope: scope.flat() })
+  const matcher = yield* Matching.matcherFor(reports)
+  return Synthesis.synthesize(reports, { matcher, resolutions: run.resolutions, scope: scope.flat() })
 })
 
 /** How one agent of a run ended, as a synthesis takes it. */

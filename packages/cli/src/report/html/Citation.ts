@@ -23,6 +23,8 @@ export interface Citations {
   /** Links from a side of a conflict to what its agents claim on the topic. */
   readonly told: (side: Side, topic: string) => Markup | false
   readonly anchorOf: (claim: Claim) => string | undefined
+  /** Where the report shows the claim or conflict of this id, if it does. */
+  readonly placeOf: (id: string) => string | undefined
   /** Links to the claims, those after the first `open` folded away; claims that read the same are told by their evidence. */
   readonly cite: (ids: ReadonlyArray<string>, open: number) => Markup
 }
@@ -61,6 +63,7 @@ export const make = (model: Model): Citations => {
       first.set(claim.id, claim)
     }
   }
+  const conflicts = new Set(model.conflicts.slice(0, findingLimit).map(({ id }) => id))
   const link = (id: string, byEvidence: boolean): Markup => {
     const claim = first.get(id)
     if (claim === undefined) {
@@ -85,6 +88,8 @@ export const make = (model: Model): Citations => {
       return links.length > 0 && markup`<ul class="told small">${links}</ul>`
     },
     anchorOf: (claim) => (first.get(claim.id) === claim ? Element.anchor("claim", claim.id) : undefined),
+    placeOf: (id) =>
+      first.has(id) ? Element.anchor("claim", id) : conflicts.has(id) ? Element.anchor("conflict", id) : undefined,
     cite: (ids, open) => {
       const texts = new Set(ids.map((id) => first.get(id)?.text))
       const links = ids.slice(0, citeLimit).map((id) => link(id, ids.length > 1 && texts.size === 1))
