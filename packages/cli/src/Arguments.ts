@@ -64,6 +64,14 @@ export const toggle = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(description), Flag.withDefault(false))
 
 /**
+ * For what is started by another program, and is of no use without it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dieWithParent = toggle("die-with-parent", "Stop when the process that started this one is gone")
+
+/**
  * Reads `key=value`; of a key that is given twice the last counts.
  *
  * @category constructors

@@ -9,13 +9,16 @@ import * as Failure from "./Failure.ts"
 import { variable } from "./Settings.ts"
 
 /**
- * The runner of a workflow's Claude agents, or none if it has none. Tools that do not exist, and a missing key, are bad
- * input: they are found before anything is started.
+ * The runner of a workflow's Claude agents, or none if it has none or leaves them to others. Tools that do not exist, and a
+ * missing key, are bad input: they are found before anything is started.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const runnerFor = Effect.fnUntraced(function* ({ agents }: WorkflowFile.Workflow, file: string) {
+export const runnerFor = Effect.fnUntraced(function* (
+  { agents }: WorkflowFile.Workflow,
+  { elsewhere, file }: { readonly elsewhere: boolean; readonly file: string }
+) {
   const ours = agents.filter(({ runner }) => runner === "claude")
   const [first] = ours
   if (first === undefined) return {}
@@ -26,7 +29,20 @@ export const runnerFor = Effect.fnUntraced(function* ({ agents }: WorkflowFile.W
       return yield* Failure.badInput(`agent "${name}": ${problem}`, { field: "tools", file })
     }
   }
+  if (elsewhere) return {}
   return { claude: ClaudeRunner.make(yield* account(`agent "${first.name}" is executed by Claude`)) }
+})
+
+/**
+ * The runner of any Claude agents, if there is a key for it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const runnerWithKey = Effect.gen(function* () {
+  if (Option.isNone(yield* variable("ANTHROPIC_API_KEY"))) return {}
+  const { ClaudeRunner } = yield* claude
+  return { claude: ClaudeRunner.make(yield* account("Claude executes agents")) }
 })
 
 /**

@@ -40,6 +40,7 @@ import { wakeAudit } from "./commands/WakeAudit.ts"
 import { wakeDead } from "./commands/WakeDead.ts"
 import { wakeList } from "./commands/WakeList.ts"
 import { wakeSend } from "./commands/WakeSend.ts"
+import { worker } from "./commands/Worker.ts"
 import * as Help from "./Help.ts"
 import * as Output from "./Output.ts"
 import * as Settings from "./Settings.ts"
@@ -109,6 +110,7 @@ const tree = Settings.root.pipe(
     handoff,
     checkpoint,
     monitor,
+    worker,
     prune,
     doctor,
     completions((): Command.Command.Any => tree)

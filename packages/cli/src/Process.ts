@@ -136,13 +136,8 @@ export const identity: Effect.Effect<{ readonly host: string; readonly pid: numb
  */
 export const nodeFolder: Effect.Effect<string> = Effect.sync(() => NodePath.dirname(process.execPath))
 
-/**
- * Completes once the process that started this one is gone.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const parentGone: Effect.Effect<void> = Effect.gen(function* () {
+/** Completes once the process that started this one is gone. */
+const parentGone: Effect.Effect<void> = Effect.gen(function* () {
   const parent = process.ppid
   while (process.ppid === parent) yield* Effect.sleep("500 millis")
 })
@@ -212,6 +207,14 @@ export const stoppedBy: Effect.Effect<Option.Option<Signal>> = Effect.sync(() =>
  * @since 0.1.0
  */
 export const stop = (signal: Signal): Effect.Effect<void> => Effect.sync(() => receive(signal))
+
+/**
+ * Stops this command, as SIGTERM would, once the process that started it is gone.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const stopWithParent: Effect.Effect<void> = Effect.suspend(() => Effect.andThen(parentGone, stop("SIGTERM")))
 
 /** One press of Ctrl-C may reach us twice: from the terminal, and from a parent that hands it on. */
 const onePress = 150

@@ -125,9 +125,14 @@ export type Execute = (assignment: Assignment, line?: Line) => Stream.Stream<Eve
  * @category services
  * @since 0.1.0
  */
-export class AgentRunner extends Context.Service<AgentRunner, { readonly execute: Execute }>()(
-  "@sartor/core/AgentRunner"
-) {}
+export class AgentRunner extends Context.Service<
+  AgentRunner,
+  {
+    readonly execute: Execute
+    /** Which kinds of agents it executes; all of them where it does not say. */
+    readonly executes?: ((type: Agent.Runner["type"]) => boolean) | undefined
+  }
+>()("@sartor/core/AgentRunner") {}
 
 /**
  * Executes each session by the runner that it names: `{ command: CommandRunner.make(), function: FunctionRunner.make({…}) }`.
@@ -146,6 +151,7 @@ export const layer = <R>(runners: {
         made.set(type, yield* runner)
       }
       return AgentRunner.of({
+        executes: (type) => made.has(type),
         execute: (assignment, line) => {
           const { type } = assignment.session.runner
           const execute = made.get(type)

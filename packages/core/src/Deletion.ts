@@ -15,6 +15,7 @@ import * as Permits from "./Permits.ts"
 import { Queue } from "./Queue.ts"
 import * as Recall from "./Recall.ts"
 import { isOfWorkflow, ownerOf } from "./Resumption.ts"
+import * as Roster from "./Roster.ts"
 import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { nowText, SessionNotFound, Sessions } from "./Sessions.ts"
@@ -172,6 +173,7 @@ const pruneRuns = Effect.fnUntraced(function* (
       const [last] = yield* own(Stream.runCollect(journal.read(key, version - 1)))
       if (isIdentityOf(last?.record, runId)) yield* own(journal.delete(key))
     }
+    yield* Roster.leave(runId)
     const queues = [Lease.queueOf(runId), Permits.queueOf(runId), Worker.queueOf(runId), Wakes.queueOf(runId)]
     yield* Effect.forEach(queues, (name) => own(queue.delete(name)), { discard: true })
     // Last, because by this one the run is found.

@@ -11,6 +11,7 @@ import * as Lease from "./Lease.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Permits from "./Permits.ts"
 import { makeSignal, Queue, type Signal } from "./Queue.ts"
+import * as Roster from "./Roster.ts"
 import * as Session from "./Session.ts"
 import { type SessionNotFound, Sessions } from "./Sessions.ts"
 import * as Spawn from "./Spawn.ts"
@@ -128,10 +129,17 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   const close = Effect.sync(() => {
     closing = true
   })
+  // Whoever has taken it over is open under the same name.
+  const leave = Effect.suspend(() => (closing ? Effect.void : Effect.andThen(close, Roster.leave(name)))).pipe(
+    Effect.timeout("2 seconds"),
+    Effect.ignore({ log: true }),
+    Effect.provideContext(context)
+  )
   const admit = Effect.suspend(() => (closing ? Effect.never : Effect.void))
   const work = Worker.run({ ...options, alert, orchestrator: name, admit, concurrency: options.workers ?? maxParallel })
   // What somebody committed and could not offer, because it died in between.
   const reconcile = Effect.gen(function* () {
+    yield* Effect.provideContext(Roster.enter(name), context)
     yield* wakes.reconcile(name)
     const mine = yield* sessions.list({ orchestrator: name })
     const due = mine.filter((session) => Spawn.isDue(session) && (resume || taken.has(session.session_id)))
@@ -152,7 +160,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
     )
   )
   // Comes before the fibre's end: an idle worker would take up what another has just given back.
-  yield* Effect.addFinalizer(() => close)
+  yield* Effect.addFinalizer(() => leave)
 
   /** Woken by the wake; looks by itself now and then, in case it is late. Outlasts a transport that is away for a while. */
   const settled = Effect.fnUntraced(function* (id: string) {

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Exit, Scope, Semaphore } from "effect"
+import { Effect, Exit, Schema, Scope, Semaphore } from "effect"
 import { Queue } from "./Queue.ts"
 import type { TransportError } from "./TransportError.ts"
 import { own } from "./internal/own.ts"
@@ -67,11 +67,27 @@ export const provision = Effect.fn("Permits.provision")(function* (
  * @since 0.1.0
  */
 export const acquire = (pool: string): Effect.Effect<Permit, TransportError, Queue | Scope.Scope> =>
-  Effect.flatMap(Effect.context<Queue>(), (context) => holding(Effect.provideContext(claim(pool), context)))
+  Effect.flatMap(Effect.context<Queue>(), (context) => {
+    const claimed = Effect.provideContext(claim(pool), context)
+    return holding(claimed, claimed)
+  })
 
 /**
- * The same, for a process that has only so many hands: it holds one of them before it waits for a permit of the pool, and
- * never the other way round, so that no two of them wait for each other.
+ * The hands of this process are full by now: what was taken is given back, and somebody else may have one free.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoHand extends Schema.TaggedError<NoHand>("@sartor/core/Permits/NoHand")("NoHand", {}) {
+  override get message() {
+    return "All places of this process are taken"
+  }
+}
+
+/**
+ * The same, for a process that has only so many hands: once there is a permit it needs a hand that is free, or it gives
+ * the permit back. Who has lent both takes a hand before the permit, and never the other way round, so that no two of them
+ * wait for each other.
  *
  * @category constructors
  * @since 0.1.0
@@ -79,16 +95,23 @@ export const acquire = (pool: string): Effect.Effect<Permit, TransportError, Que
 export const acquireWith = (
   hands: Semaphore.Semaphore,
   pool: string
-): Effect.Effect<Permit, TransportError, Queue | Scope.Scope> =>
+): Effect.Effect<Permit, NoHand | TransportError, Queue | Scope.Scope> =>
   Effect.flatMap(Effect.context<Queue>(), (context) => {
-    const hand = Effect.as(hands.take(1), hands.release(1))
-    const both = Effect.flatMap(hand, (open) =>
-      Effect.provideContext(claim(pool), context).pipe(
+    const claimed = Effect.provideContext(claim(pool), context)
+    const open = hands.release(1)
+    const first = Effect.flatMap(claimed, (release) =>
+      Effect.flatMap(hands.takeIfAvailable(1), (taken) =>
+        taken ? Effect.succeed(Effect.andThen(release, open)) : Effect.andThen(release, new NoHand())
+      )
+    )
+    const again = Effect.andThen(
+      hands.take(1),
+      claimed.pipe(
         Effect.onError(() => open),
         Effect.map((release) => Effect.andThen(release, open))
       )
     )
-    return holding(both)
+    return holding(first, again)
   })
 
 /** Takes a permit of the pool, and answers how it is given back: never completed, so that the next one has it at once. */
@@ -101,8 +124,11 @@ const claim = Effect.fnUntraced(function* (pool: string) {
   return release
 })
 
-/** Holds something that can be lent, until the scope closes. `take` answers how it is given back. */
-const holding = Effect.fnUntraced(function* <E, R>(take: Effect.Effect<Effect.Effect<unknown>, E, R>) {
+/** Holds something that can be lent, until the scope closes. To take it answers how it is given back. */
+const holding = Effect.fnUntraced(function* <E, E2>(
+  first: Effect.Effect<Effect.Effect<unknown>, E>,
+  again: Effect.Effect<Effect.Effect<unknown>, E2>
+) {
   const lock = yield* Semaphore.make(1)
   let held: Effect.Effect<unknown> = Effect.void
   let lent = 0
@@ -111,20 +137,19 @@ const holding = Effect.fnUntraced(function* <E, R>(take: Effect.Effect<Effect.Ef
     held = Effect.void
     return open
   })
-  const hold = Effect.uninterruptibleMask((restore) =>
-    Effect.map(restore(take), (open) => {
-      held = open
-    })
-  )
-  const context = yield* Effect.context<R>()
+  const hold = <E>(take: Effect.Effect<Effect.Effect<unknown>, E>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.map(restore(take), (open) => {
+        held = open
+      })
+    )
   yield* Effect.addFinalizer(() => release)
-  yield* hold
+  yield* hold(first)
   const permit = {
-    lend: Effect.fnUntraced(function* <A, E2, R2>(wait: Effect.Effect<A, E2, R2>) {
+    lend: Effect.fnUntraced(function* <A, E3, R>(wait: Effect.Effect<A, E3, R>) {
       yield* lock.withPermit(Effect.suspend(() => (++lent === 1 ? release : Effect.void)))
       const exit = yield* Effect.exit(wait)
-      const again = Effect.provideContext(hold, context)
-      yield* lock.withPermit(Effect.suspend(() => (--lent === 0 ? again : Effect.void)))
+      yield* lock.withPermit(Effect.suspend(() => (--lent === 0 ? hold(again) : Effect.void)))
       return yield* exit
     })
   }

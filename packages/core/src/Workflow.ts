@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Deferred, Duration, Effect, Option, Path, Schedule, Schema } from "effect"
+import { Deferred, Duration, Effect, identity, Option, Path, Schedule, Schema } from "effect"
 import type * as Agent from "./Agent.ts"
 import type * as AgentRunner from "./AgentRunner.ts"
 import { Journal } from "./Journal.ts"
@@ -24,6 +24,7 @@ import * as WorkflowRun from "./WorkflowRun.ts"
 import * as WorkflowRuns from "./WorkflowRuns.ts"
 import { attending } from "./internal/attending.ts"
 import { again, fingerprintOf, isAgain } from "./internal/fingerprint.ts"
+import { following } from "./internal/following.ts"
 import { patiently } from "./internal/patience.ts"
 import { reportOf, synthesisOf } from "./internal/synthesizing.ts"
 
@@ -42,6 +43,8 @@ export interface Options {
   readonly fresh?: boolean | undefined
   /** One agent at a time, in order. */
   readonly sequential?: boolean | undefined
+  /** Whether all agents are left to workers in other processes (`Worker.serve`); otherwise those only help. */
+  readonly elsewhere?: boolean | undefined
   /** Hears what happens, as it happens. What goes wrong in it harms no run. */
   readonly onEvent?: ((event: Event) => Effect.Effect<void>) | undefined
   readonly host?: string | undefined
@@ -109,6 +112,9 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
   const tell = (event: Event) =>
     Effect.catchCause(onEvent(event), (cause) => Effect.logWarning("A listener of the run failed", cause))
 
+  const tellOf = ({ name, session_id }: Session.Session, record: Session.Record) =>
+    name === undefined ? Effect.void : tell({ type: "session", agent: name, session_id, record })
+
   /** Commits how an agent ended, once. Whoever does so says the same. */
   const finish = (session: Session.Session) =>
     log.update((state) => {
@@ -125,6 +131,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
   const orchestrator = yield* Orchestrator.make({
     name: runId,
     maxParallel,
+    workers: options.elsewhere === true ? 0 : undefined,
     host,
     pid,
     // What is left of an earlier definition must not run.
@@ -139,10 +146,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     onAlert: (alert) => Effect.andThen(Effect.logWarning(Alert.message(alert)), tell({ type: "alert", alert })),
     listen: ({ name, session_id }, delta) =>
       name === undefined ? Effect.void : tell({ ...delta, agent: name, session_id }),
-    observe: (session, record) => {
-      const { name, session_id } = session
-      return name === undefined ? Effect.void : tell({ type: "session", agent: name, session_id, record })
-    }
+    observe: tellOf
   })
 
   const resumed = (yield* log.refresh).begun !== undefined
@@ -226,6 +230,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
       metadata: { workflow: workflow.name, run_id: runId },
       ...(synthesis === undefined ? {} : { synthesis: encodeSynthesis(synthesis) })
     }
+    const toldOf = options.elsewhere === true ? yield* following(id, tellOf) : identity
     const handle = yield* orchestrator.adopt(id).pipe(
       Effect.catchTag("SessionNotFound", () => orchestrator.spawn(task)),
       // Somebody who owned this run before may still come in between.
@@ -234,7 +239,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
       Effect.retry({ schedule: whenThereIsRoom, while: (error) => error._tag === "AtCapacity" })
     )
     yield* obey
-    return yield* handle.await
+    return yield* toldOf(handle.await)
   })
 
   const perform = Effect.fnUntraced(function* (

@@ -11,6 +11,7 @@ import { Slug } from "./Key.ts"
 import * as Lease from "./Lease.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Roster from "./Roster.ts"
 import * as Session from "./Session.ts"
 import { uniqueSuffix } from "./SessionId.ts"
 import { InvalidField, nowText, type OpenOptions, Sessions } from "./Sessions.ts"
@@ -313,6 +314,7 @@ const bringToAnEnd = Effect.fnUntraced(function* (runId: string, log: Log) {
         ])
   )
   for (const { wake } of yield* wakes.pending(runId)) yield* wakes.acknowledge(wake.wake_id)
+  yield* Roster.leave(runId)
 }, Effect.scoped)
 
 /** How the agents ended of whom a cancelled run does not say so. */

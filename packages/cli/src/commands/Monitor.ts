@@ -56,8 +56,8 @@ const everything = Effect.gen(function* () {
   const sessions = yield* (yield* Sessions.Sessions).list()
   const runs = yield* WorkflowRuns.list()
   const pending = yield* (yield* Wakes.Wakes).pending()
-  // Leases and permits are kept as queues too, and are nothing to watch.
-  const names = (yield* queue.names()).filter((name) => !/^(?:owner|permits)\//.test(name))
+  // Leases, permits and the roster are kept as queues too, and are nothing to watch.
+  const names = (yield* queue.names()).filter((name) => !/^(?:(?:owner|permits)\/|roster$)/.test(name))
   const queues = yield* Effect.forEach(names, (name) =>
     Effect.map(queue.statistics(name), ({ dead, delayed, inFlight, oldestAge, ready }) => ({
       name,

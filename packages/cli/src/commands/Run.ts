@@ -46,10 +46,11 @@ const flags = {
     Flag.withDescription("How claims are found that say the same: by their words, only if equal, or by Claude"),
     Flag.withDefault("words")
   ),
+  elsewhere: Arguments.toggle("elsewhere", "Execute no agent here: leave them all to sartor worker"),
   follow: Arguments.toggle("follow", "With --json: print what happens, a line each, before the document"),
   quiet: Arguments.toggle("quiet", "No progress on stderr"),
   html: Arguments.text("html", "file", "Write the report as one HTML file too"),
-  dieWithParent: Arguments.toggle("die-with-parent", "Stop when the process that started this one is gone"),
+  dieWithParent: Arguments.dieWithParent,
   dryRun: Arguments.toggle(
     "dry-run",
     "Say what would run, and what is remembered of a run that it goes on with; start nothing"
@@ -79,6 +80,7 @@ export const run = Command.make(
       description: "For programs: events, then the run"
     },
     { command: "sartor run site-audit.yaml --dry-run", description: "After an edit: what would run again" },
+    { command: "sartor run site-audit.yaml --elsewhere", description: "By the workers of this fleet" },
     { command: "sartor run site-audit.yaml --detach", description: "In the background" }
   ])
 )
@@ -137,7 +139,7 @@ const prepare = Effect.fnUntraced(function* (input: Input) {
     })
   )
   const workflow = yield* WorkflowFile.parse(text, { file, vars })
-  const claude = yield* Claude.runnerFor(workflow, file)
+  const claude = yield* Claude.runnerFor(workflow, { elsewhere: input.elsewhere, file })
   const prepared: Prepared = {
     claude,
     matching: yield* Claude.matchingFor(input.match),
@@ -174,9 +176,10 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
   const broken = yield* Deferred.make<never, OutputError>()
   let runId: string | undefined
 
-  if (input.dieWithParent) yield* Effect.forkChild(Effect.andThen(Process.parentGone, Process.stop("SIGTERM")))
+  if (input.dieWithParent) yield* Effect.forkChild(Process.stopWithParent)
 
   const work = Effect.gen(function* () {
+    if (input.elsewhere && !input.quiet) yield* output.note('Agents are left to "sartor worker"')
     const progress = yield* progressOf(input, workflow)
     const runner = AgentRunner.layer({
       command: CommandRunner.make({ env: yield* AgentEnvironment.make }),
@@ -195,6 +198,7 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
       runId: Option.getOrUndefined(input.runId),
       fresh: input.fresh,
       sequential: input.sequential,
+      elsewhere: input.elsewhere,
       ...(yield* Process.identity),
       onEvent: (event) => {
         if (event.type === "begun") runId = event.run_id
@@ -271,6 +275,7 @@ const detach = Effect.fnUntraced(function* (input: Input, { file, html, workflow
       args: [
         ...input.var.flatMap((pair) => ["--var", pair]),
         ...(input.sequential ? ["--sequential"] : []),
+        ...(input.elsewhere ? ["--elsewhere"] : []),
         ...Option.match(input.maxParallel, { onNone: () => [], onSome: (n) => ["--max-parallel", String(n)] }),
         "--match",
         input.match,
