@@ -35,6 +35,9 @@ import { sessionResume } from "./commands/SessionResume.ts"
 import { sessionRollback } from "./commands/SessionRollback.ts"
 import { sessionShow } from "./commands/SessionShow.ts"
 import { sessionTell } from "./commands/SessionTell.ts"
+import { statusCleanup } from "./commands/StatusCleanup.ts"
+import { statusRead } from "./commands/StatusRead.ts"
+import { statusUpdate } from "./commands/StatusUpdate.ts"
 import { wakeAck } from "./commands/WakeAck.ts"
 import { wakeAudit } from "./commands/WakeAudit.ts"
 import { wakeDead } from "./commands/WakeDead.ts"
@@ -93,6 +96,15 @@ const handoff = Command.make("handoff").pipe(
   Command.withSubcommands([handoffCreate, handoffList, handoffShow, handoffAccept, handoffReject, handoffComplete])
 )
 
+const status = Command.make("status").pipe(
+  Command.withDescription("Read and write the status files of the legacy system"),
+  Command.withExamples([
+    { command: 'sartor status update impl-001 currentTask "Writes the parser"' },
+    { command: "sartor status read" }
+  ]),
+  Command.withSubcommands([statusUpdate, statusRead, statusCleanup])
+)
+
 const tree = Settings.root.pipe(
   Command.withDescription("Runs agents as durable, named, parallel background sessions"),
   Command.withExamples([
@@ -109,6 +121,7 @@ const tree = Settings.root.pipe(
     wake,
     handoff,
     checkpoint,
+    status,
     monitor,
     worker,
     prune,

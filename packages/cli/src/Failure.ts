@@ -8,6 +8,7 @@ import type {
   Handoff,
   Handoffs,
   Lease,
+  LegacyFiles,
   Orchestrator,
   Outbox,
   Questions,
@@ -123,6 +124,8 @@ export type Known =
   | Handoff.InvalidHandoff
   | Handoffs.HandoffNotFound
   | Lease.Owned
+  | LegacyFiles.Failure
+  | LegacyFiles.LegacyFilesMissing
   | Orchestrator.AtCapacity
   | Outbox.WakeConflict
   | Questions.ConflictNotFound
@@ -201,6 +204,19 @@ export const of = (error: Known): Failure => {
       return badInput(message, { field: error.field })
     case "InvalidField":
       return badInput(message, { field: error.field })
+    case "InvalidAgentId":
+      return splitHint("bad_input", message, { field: "agent" })
+    case "LegacyFileDamaged": {
+      const { detail, file, line, offset } = error
+      const hint = 'it was left as it is; mend it, or see what "sartor verify" says'
+      return new Failure({ code: "corrupt", message: `${detail}, at byte ${offset}`, file, line, hint })
+    }
+    case "LegacyFileRefused":
+      return new Failure({ code: "conflict", message, file: error.file })
+    case "LegacyFilesMissing":
+      return new Failure({ code: "flag_off", message })
+    case "LockTimeout":
+      return splitHint("lock_timeout", message, { file: error.file })
     case "InvalidSessionId":
       return splitHint("bad_input", message, { field: "session_id" })
     case "UnknownRole":
@@ -213,7 +229,7 @@ export const of = (error: Known): Failure => {
 }
 
 /** Sentences of the services that go on after a colon with what to do about it. */
-const splitHint = (code: Code, message: string, about: { readonly field?: string } = {}) => {
+const splitHint = (code: Code, message: string, about: { readonly field?: string; readonly file?: string } = {}) => {
   const at = message.lastIndexOf(": ")
   return at < 0
     ? new Failure({ code, message, ...about })

@@ -3,8 +3,18 @@
  *
  * @since 0.1.0
  */
-import { type Journal, type Queue, Role, type Sessions, Transport, TransportError, type Wakes } from "@sartor/core"
+import {
+  type Journal,
+  type LegacyFiles,
+  type Queue,
+  Role,
+  type Sessions,
+  Transport,
+  TransportError,
+  type Wakes
+} from "@sartor/core"
 import { FileTransport } from "@sartor/transport-file"
+import { LegacyDirectory } from "@sartor/transport-file/legacy"
 import type { NatsReport } from "@sartor/transport-nats"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "./Settings.ts"
@@ -15,7 +25,7 @@ import { Settings } from "./Settings.ts"
  * @category models
  * @since 0.1.0
  */
-export type Services = Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes
+export type Services = Journal.Journal | LegacyFiles.LegacyFiles | Queue.Queue | Sessions.Sessions | Wakes.Wakes
 
 /** Only who uses NATS loads its client. */
 const natsPackage = Effect.promise(() => import("@sartor/transport-nats"))
@@ -73,7 +83,19 @@ const connected: Layer.Layer<Transport.Transport, TransportError.TransportError,
   })
 )
 
-const services = Transport.services(connected)
+const legacy = Layer.unwrap(Effect.map(Settings, ({ dataDir: directory }) => LegacyDirectory.layer({ directory })))
+
+/**
+ * Gives an effect the legacy files alone, which need no transport.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const onFiles = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Exclude<R, LegacyFiles.LegacyFiles> | Settings> => Effect.provide(effect, legacy)
+
+const services = Layer.merge(Transport.services(connected), legacy)
 
 /**
  * Gives an effect the services, for as long as it takes.

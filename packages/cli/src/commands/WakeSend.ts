@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Outbox, Wake } from "@sartor/core"
+import { LegacyFiles, Outbox, Wake } from "@sartor/core"
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
 import * as Failure from "../Failure.ts"
+import * as Agents from "../legacy/Agents.ts"
 import { Output } from "../Output.ts"
 import * as Settings from "../Settings.ts"
 import * as Transport from "../Transport.ts"
@@ -15,6 +16,7 @@ import * as WireMessage from "../WireMessage.ts"
 
 const flags = {
   session: Arguments.text("session", "id", "The session that it is of"),
+  agent: Arguments.text("agent", "id", "A legacy agent instead of a session: leaves a file in the wake folder"),
   role: Arguments.text("role", "role", "Refused if it is not the session's"),
   status: Flag.Literals("status", Wake.Status.literals).pipe(
     Flag.withMetavar(`<${Wake.Status.literals.join("|")}>`),
@@ -42,6 +44,10 @@ export const wakeSend = Command.make(
   flags,
   Effect.fnUntraced(function* (input) {
     const output = yield* Output
+    if (Option.isSome(input.agent)) {
+      const wake = yield* Transport.onFiles(fromAgent(input.agent.value, input))
+      return yield* output.print({ wake_id: wake.wakeId }, () => wake.wakeId)
+    }
     const message = Option.isSome(input.message) ? yield* fromStdin(input) : yield* fromFlags(input)
     const own = yield* Settings.runOf(message.sessionId)
     const run = message.run ?? own
@@ -64,9 +70,30 @@ export const wakeSend = Command.make(
       command:
         'sartor wake send --session impl-001 --status finding --summary "The token never expires" --priority critical'
     },
+    { command: 'sartor wake send --agent Legacy_01 --status blocked --summary "No access"' },
     { command: "sartor wake send --message - < wake.json", description: "Send a wake in the wire format" }
   ])
 )
+
+/** A legacy agent has no session: its wake is a file, and all that it can hold is a text. */
+const fromAgent = Effect.fnUntraced(function* (agent: string, input: Input) {
+  const { file, handoff, message, nextRole, priority, role, session, status, summary } = input
+  const others = { session, role, handoff, "next-role": nextRole, message }
+  const beside = Object.entries(others).find(([, value]) => Option.isSome(value))?.[0]
+  if (beside !== undefined || file.length > 0) {
+    const field = beside ?? "file"
+    return yield* Failure.badInput(`--${field} cannot be given with --agent: a legacy message has only a summary`, {
+      field
+    })
+  }
+  if (Option.isNone(status)) return yield* missing("status")
+  const files = yield* LegacyFiles.LegacyFiles
+  return yield* files.wake(agent, {
+    type: Agents.typeOf[status.value],
+    message: Option.getOrElse(summary, () => ""),
+    priority: Wake.priorityOf({ status: status.value, priority: Option.getOrUndefined(priority) })
+  })
+})
 
 type Input = Command.Command.Config.Infer<typeof flags>
 

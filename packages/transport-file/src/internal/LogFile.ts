@@ -1,5 +1,5 @@
 /**
- * The one module that calls `node:fs`. Its functions are synchronous and throw nothing but a `TransportError`; `attempt` turns
+ * The module that calls `node:fs` for our own logs. Its functions are synchronous and throw nothing but a `TransportError`; `attempt` turns
  * that into a typed failure, and `caught` into a value, for callbacks.
  */
 import { Effect, Result } from "effect"
@@ -265,7 +265,7 @@ export const watch = (directory: string, changed: (name: string | null) => void)
 
 const O = fs.constants
 
-const codeOf = (error: unknown): string =>
+export const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : ""
 
 const advice: Record<string, string> = {
@@ -290,7 +290,7 @@ const translate = (file: string, error: unknown) => {
   return failure(reason, file, code === "" ? what : `${what} (${code})`, error instanceof Error ? error : undefined)
 }
 
-const guard = <A>(file: string, work: () => A): A => {
+export const guard = <A>(file: string, work: () => A): A => {
   try {
     return work()
   } catch (error) {
@@ -300,7 +300,11 @@ const guard = <A>(file: string, work: () => A): A => {
 }
 
 /** Answers the code of an error that is expected, and throws the others. */
-const guarded = <A, const Code extends string>(file: string, codes: ReadonlyArray<Code>, work: () => A): A | Code => {
+export const guarded = <A, const Code extends string>(
+  file: string,
+  codes: ReadonlyArray<Code>,
+  work: () => A
+): A | Code => {
   try {
     return work()
   } catch (error) {
