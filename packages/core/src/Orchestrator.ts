@@ -145,6 +145,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
     const due = mine.filter((session) => Spawn.isDue(session) && (resume || taken.has(session.session_id)))
     yield* Effect.forEach(due, (session) => dispatch(session), { discard: true })
     yield* Effect.provideContext(watching.look, context)
+    yield* watching.overdue(mine)
   })
 
   if (!resume) yield* withdraw(Spawn.queueOf(name))
@@ -201,7 +202,8 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
             Effect.andThen(sessions.create({ ...task, orchestrator: name })),
             Effect.flatMap(start),
             Effect.tap(() => Metric.update(Telemetry.spawns, 1)),
-            Effect.tapErrorTag("AtCapacity", watching.refused)
+            Effect.tapErrorTag("AtCapacity", watching.refused),
+            Effect.tapErrorTag("SessionExists", ({ session_id }) => watching.collided(session_id))
           ),
         () => Effect.sync(() => (spawning -= 1))
       )

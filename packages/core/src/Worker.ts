@@ -30,7 +30,7 @@ import * as Spawn from "./Spawn.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { TransportError } from "./TransportError.ts"
 import type { Wakes } from "./Wakes.ts"
-import { execute, reject } from "./internal/executing.ts"
+import { alertOf, execute, reject } from "./internal/executing.ts"
 import { own } from "./internal/own.ts"
 import { isTransient } from "./internal/patience.ts"
 
@@ -50,7 +50,7 @@ export interface Options {
   readonly capacity?: number | undefined
   /** Waited for before a run that was taken is begun: at a shut-down nothing is begun that another worker gives back. */
   readonly admit?: Effect.Effect<void> | undefined
-  /** Hears of agents that are silent for long, or have much to remember. */
+  /** Hears of runs that an operator should look at. */
   readonly alert?: ((alert: Alert.Alert) => Effect.Effect<void>) | undefined
   /** Sees every record that this worker commits, after it is durable. What goes wrong in it harms no run. */
   readonly observe?: ((session: Session.Session, record: Session.Record) => Effect.Effect<void>) | undefined
@@ -106,13 +106,21 @@ const executeNext = Effect.fnUntraced(
     yield* options.admit ?? Effect.void
     const { session_id, trace } = yield* Effect.mapError(decodeDispatched(delivery.payload), reject)
     const open = sessions.open(session_id, { patient: true })
-    const session = yield* Effect.mapError(open, (error) =>
-      error._tag === "SessionNotFound" || isTransient(error) ? error : reject(error)
-    )
-    if (options.picky === true) yield* leaveToOthers(session)
-    const permit = yield* options.permit ?? Effect.succeed(Permits.unbounded)
-    if (yield* wasAbandoned(session)) return
-    yield* execute(options, delivery, session, permit).pipe(
+    const taken = Effect.gen(function* () {
+      const [reading, session] = yield* Effect.timed(
+        Effect.mapError(open, (error) =>
+          error._tag === "SessionNotFound" || isTransient(error) ? error : reject(error)
+        )
+      )
+      if (options.picky === true) yield* leaveToOthers(session)
+      const permit = yield* options.permit ?? Effect.succeed(Permits.unbounded)
+      if (yield* wasAbandoned(session)) return
+      yield* execute(options, delivery, session, permit, reading)
+    })
+    yield* taken.pipe(
+      Effect.tapErrorTag("Rejected", ({ message: detail }) =>
+        alertOf(options)({ type: "resume_failed", session_id, detail, value: 1, limit: 0 })
+      ),
       Effect.withSpan("run", { attributes: { session_id, orchestrator: options.orchestrator } }),
       Telemetry.within(trace),
       Effect.annotateLogs({ session_id })

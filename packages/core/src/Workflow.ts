@@ -27,6 +27,7 @@ import { again, fingerprintOf, isAgain } from "./internal/fingerprint.ts"
 import { following } from "./internal/following.ts"
 import { patiently } from "./internal/patience.ts"
 import { reportOf, synthesisOf } from "./internal/synthesizing.ts"
+import { makeWorkflowWatch } from "./internal/workflowWatch.ts"
 
 /**
  * @category models
@@ -114,6 +115,9 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
 
   const tellOf = ({ name, session_id }: Session.Session, record: Session.Record) =>
     name === undefined ? Effect.void : tell({ type: "session", agent: name, session_id, record })
+  const alert = (alert: Alert.Alert) =>
+    Effect.andThen(Effect.logWarning(Alert.message(alert)), tell({ type: "alert", alert }))
+  const watch = makeWorkflowWatch(runId, alert)
 
   /** Commits how an agent ended, once. Whoever does so says the same. */
   const finish = (session: Session.Session) =>
@@ -143,7 +147,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
             Effect.catchTag("SessionNotFound", Effect.die)
           )
         : Effect.void,
-    onAlert: (alert) => Effect.andThen(Effect.logWarning(Alert.message(alert)), tell({ type: "alert", alert })),
+    onAlert: alert,
     listen: ({ name, session_id }, delta) =>
       name === undefined ? Effect.void : tell({ ...delta, agent: name, session_id }),
     observe: tellOf
@@ -193,6 +197,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     const synthesis = yield* patiently(synthesisOf(log.current(), agent, needs))
     yield* commit((_, at) => [{ type: "synthesized", at, agent: agent.name, synthesis }])
     yield* tell({ type: "synthesized", agent: agent.name, synthesis })
+    yield* watch.synthesized(agent.name, synthesis)
     return synthesis
   })
 
@@ -307,6 +312,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     const remembered = known?.fingerprint === fingerprint && known.status !== "skipped" && known.status !== "blocked"
     const finished = remembered ? known : yield* perform(agent, needs, fingerprint)
     yield* tell({ type: "finished", agent: agent.name, finished, remembered })
+    yield* watch.finished(log.current())
     yield* Effect.flatMap(ended(agent.name), Deferred.succeed(finished))
     return finished
   })

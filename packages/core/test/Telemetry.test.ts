@@ -3,13 +3,12 @@ import { Effect, Layer, Logger, Metric, Option, References, Tracer } from "effec
 import { NodeServices } from "@effect/platform-node"
 import { TestClock } from "effect/testing"
 import { PrometheusMetrics } from "effect/observability"
-import * as Alert from "../src/Alert.ts"
 import * as AgentRunner from "../src/AgentRunner.ts"
 import * as FunctionRunner from "../src/FunctionRunner.ts"
 import * as Orchestrator from "../src/Orchestrator.ts"
 import * as Workflow from "../src/Workflow.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
-import { external, send, services } from "./support/fleet.ts"
+import { services } from "./support/fleet.ts"
 import { pass } from "./support/time.ts"
 
 const agents = (work: FunctionRunner.AgentFunction) => AgentRunner.layer({ function: FunctionRunner.make({ work }) })
@@ -122,55 +121,5 @@ describe("telemetry", () => {
       )
       assert.deepInclude(lines, { message: "from inside", session_id: "impl-one", run: 1 })
     })
-  )
-})
-
-describe("an alert", () => {
-  it.effect(
-    "is raised when more than 50 wakes wait, when one waits for a minute, and when the answer takes 5 seconds",
-    () =>
-      Effect.gen(function* () {
-        const raised: Array<Alert.Alert> = []
-        let busy = true
-        yield* Orchestrator.make({
-          onWake: () => (busy ? Effect.never : Effect.void),
-          onAlert: (alert) => Effect.sync(() => raised.push(alert))
-        })
-        yield* external("ext-001")
-        for (let count = 0; count < 60; count++) yield* send("ext-001", "finding")
-        yield* pass(Effect.sleep("70 seconds"))
-        assert.deepStrictEqual(
-          raised.map(({ limit, type }) => [type, limit]),
-          [
-            ["queue_depth", 50],
-            ["unacknowledged", 60_000]
-          ]
-        )
-        assert.match(
-          raised.map(Alert.message).join("\n"),
-          /^60 wakes of "main" are not acknowledged, more than 50\nWake ext-001/
-        )
-        busy = false
-      }).pipe(Effect.provide(agents(() => Effect.never)), Effect.provide(services))
-  )
-
-  it.effect("is raised when a spawn is refused, an agent says nothing for two minutes, or has much to remember", () =>
-    Effect.gen(function* () {
-      const raised: Array<Alert.Alert> = []
-      const orchestrator = yield* Orchestrator.make({
-        capacity: 1,
-        maxParallel: 1,
-        onAlert: (alert) => Effect.sync(() => raised.push(alert))
-      })
-      yield* orchestrator.spawn(task("one", { prompt: "x".repeat(200_000) }))
-      yield* TestClock.adjust("1 second")
-      yield* orchestrator.spawn(task("two"))
-      yield* Effect.flip(orchestrator.spawn(task("three")))
-      yield* pass(Effect.sleep("3 minutes"))
-      assert.deepStrictEqual(
-        raised.map(({ type }) => type),
-        ["large_state", "spawn_refused", "stalled"]
-      )
-    }).pipe(Effect.provide(agents(() => Effect.never)), Effect.provide(services))
   )
 })

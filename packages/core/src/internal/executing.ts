@@ -18,6 +18,7 @@ import { failureOf } from "./failure.ts"
 import * as Line from "./line.ts"
 import { patiently } from "./patience.ts"
 import { endingWake, findingWake } from "./runWake.ts"
+import { makeRunWatch } from "./runWatch.ts"
 
 /** The run belongs to somebody else now, or the session was cancelled: this worker stops and writes nothing more. */
 export class Fenced extends Schema.TaggedError<Fenced>("@sartor/core/Worker/Fenced")("Fenced", {
@@ -37,8 +38,11 @@ export const execute = Effect.fnUntraced(function* (
   options: Options,
   delivery: Delivery,
   session: Open,
-  permit: Permits.Permit
+  permit: Permits.Permit,
+  /** How long it took to open the session. */
+  opening: Duration.Duration
 ) {
+  const since = (yield* Clock.currentTimeMillis) - Duration.toMillis(opening)
   const sessions = yield* Sessions
   const runner = yield* AgentRunner
   const { host, listen = () => Effect.void, observe = () => Effect.void, pid } = options
@@ -155,15 +159,7 @@ export const execute = Effect.fnUntraced(function* (
   const pulse = yield* Line.makePulse
   const line = yield* Line.make({ session: begun, hear, permit, pulse, capacity: options.capacity })
   const watching = Line.watch(pulse, begun.limits)
-  const alert = options.alert ?? ((alert: Alert.Alert) => Effect.logWarning(Alert.message(alert)))
-  const alerting = Effect.gen(function* () {
-    const size = JSON.stringify([begun.prompt, begun.checkpoints, begun.told, begun.synthesis ?? null]).length
-    const { silence: limit, state } = Alert.limits
-    if (size > state) yield* alert({ type: "large_state", session_id, run, value: size, limit: state })
-    yield* Line.quietFor(pulse, limit)
-    yield* alert({ type: "stalled", session_id, run, value: limit, limit })
-    return yield* Effect.never
-  })
+  const alerts = yield* makeRunWatch(begun, { pulse, since, alert: alertOf(options) })
   const turns = yield* Line.makeTurns
   const attempt = Effect.gen(function* () {
     if (begun.takeovers >= (begun.limits.takeovers ?? maxTakeovers)) return yield* diedOnIt(begun)
@@ -171,13 +167,15 @@ export const execute = Effect.fnUntraced(function* (
     const assignment = yield* patiently(assignmentOf(begun))
     // Reading may have taken long enough for another worker to take over.
     yield* check
+    yield* alerts.begun
     const working = Stream.runForEach(eventsOf(runner, assignment, line), (event) => {
       pulse.beat()
+      if (event.type === "turn" || event.type === "checkpoint") alerts.kept()
       if (event.type !== "result") return record(event)
       result = event.result
       return Effect.void
     })
-    yield* Effect.raceFirst(working, Effect.raceFirst(watching, alerting))
+    yield* Effect.raceFirst(working, Effect.raceFirst(watching, alerts.watching))
     return result ?? (yield* nothingHandedIn)
   }).pipe(
     Effect.catchIf(isTooLarge, ({ detail }) => tooMuch(`something too large to be kept: ${detail}`)),
@@ -266,5 +264,9 @@ const tooMuch = (what: string) =>
 
 const isTooLarge = (error: unknown): error is TransportError =>
   error instanceof TransportError && error.reason === "too_large"
+
+/** Who hears of what an operator should look at: the log, where nobody else does. */
+export const alertOf = ({ alert }: Options) =>
+  alert ?? ((raised: Alert.Alert) => Effect.logWarning(Alert.message(raised)))
 
 export const reject = ({ message }: { readonly message: string }) => new Rejected({ reason: message })

@@ -2,6 +2,7 @@ import { Clock, DateTime, Effect, Metric, Option } from "effect"
 import * as Alert from "../Alert.ts"
 import * as Permits from "../Permits.ts"
 import { Queue } from "../Queue.ts"
+import type { Session } from "../Session.ts"
 import * as Spawn from "../Spawn.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { Wake } from "../Wake.ts"
@@ -11,6 +12,7 @@ import { own } from "./own.ts"
 export const makeWatch = (orchestrator: string, alert: (alert: Alert.Alert) => Effect.Effect<void>) => {
   let deep = false
   let old = ""
+  const late = new Set<string>()
 
   const acknowledged = Effect.fnUntraced(function* (wake: Wake) {
     const sent = Option.match(DateTime.make(wake.timestamp), { onNone: () => 0, onSome: DateTime.toEpochMillis })
@@ -47,5 +49,24 @@ export const makeWatch = (orchestrator: string, alert: (alert: Alert.Alert) => E
     yield* alert({ type: "spawn_refused", orchestrator, what, value: capacity, limit: capacity })
   })
 
-  return { acknowledged, look, refused }
+  const collided = (session_id: string) => alert({ type: "id_collision", session_id, value: 1, limit: 0 })
+
+  /** Of those that run, who should have told of an end by now. */
+  const overdue = Effect.fnUntraced(function* (sessions: ReadonlyArray<Session>) {
+    const now = yield* Clock.currentTimeMillis
+    for (const { limits, run, runs, session_id, status } of sessions) {
+      const began = Option.flatMap(Option.fromNullishOr(runs.at(-1)?.started_at), DateTime.make)
+      if (status !== "running" || Option.isNone(began)) continue
+      const value = now - DateTime.toEpochMillis(began.value)
+      const key = `${session_id}/${run}`
+      if (value <= limits.timeout + grace || late.has(key)) continue
+      late.add(key)
+      yield* alert({ type: "no_wake", session_id, run, value, limit: limits.timeout })
+    }
+  })
+
+  return { acknowledged, collided, look, overdue, refused }
 }
+
+/** How long the worker of a run has to end it once its time is over, in milliseconds. */
+const grace = 15_000
