@@ -1,7 +1,8 @@
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
+import { killFleet } from "../support/killedFleet.ts"
 import { killAndResume } from "../support/killing.ts"
-import { natsTransport } from "../support/nats.ts"
+import { natsServer, natsTransport } from "../support/nats.ts"
 import { json, temporaryFolder } from "../support/sartor.ts"
 
 describe("the same program on NATS", () => {
@@ -16,6 +17,12 @@ describe("the same program on NATS", () => {
     const { kills } = await killAndResume(folder, { kills: 4, seed: 3, transport })
     assert.isAbove(kills, 0)
   })
+
+  it("completes a fleet whose workers and orchestrator are killed at random, and leaves nothing behind", async () => {
+    const { url } = await natsServer(cleanups)
+    const { killed } = await killFleet(temporaryFolder(cleanups), { agents: 24, kills: 6, seed: 4, server: url })
+    assert.strictEqual(killed, 6)
+  }, 120_000)
 
   it("audits a site, with every wake accounted for", async () => {
     const transport = await natsTransport(cleanups, temporaryFolder(cleanups))

@@ -1,10 +1,11 @@
 /**
  * One process of a fleet: the orchestrator, which spawns the agents and counts what they did, or a worker, which only
- * executes. Arguments: what it is, the data folder, the folder of traces, how many agents there are.
+ * executes. Arguments: what it is, where the data is (a folder, or a nats-server), the folder of traces, how many agents there are.
  */
 import { NodeServices } from "@effect/platform-node"
 import { AgentRunner, CommandRunner, Orchestrator, Queue, Sessions, Transport, Wakes, Worker } from "@sartor/core"
 import { FileTransport } from "@sartor/transport-file"
+import { NatsTransport } from "@sartor/transport-nats"
 import { Effect, Layer } from "effect"
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -83,7 +84,9 @@ const inspect = Effect.gen(function* () {
 
 type Services = AgentRunner.AgentRunner | Sessions.Sessions | Transport.Transport | Wakes.Wakes
 const before = descriptors()
-const services = Transport.services(FileTransport.layer({ directory: data }))
+const services = Transport.services(
+  data.startsWith("nats:") ? NatsTransport.layer({ url: data }) : FileTransport.layer({ directory: data })
+)
 const runners = AgentRunner.layer({ command: CommandRunner.make() })
 const program: Effect.Effect<unknown, unknown, Services> =
   kind === "worker"

@@ -12,8 +12,8 @@ interface Member {
   readonly ended: Promise<{ readonly stdout: string; readonly stderr: string }>
 }
 
-const begin = (kind: string, folder: string, agents: number): Member => {
-  const args = [program, kind, join(folder, "data"), folder, String(agents)]
+const begin = (kind: string, data: string, folder: string, agents: number): Member => {
+  const args = [program, kind, data, folder, String(agents)]
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
   let stdout = ""
   let stderr = ""
@@ -37,18 +37,26 @@ const mostAtOnce = (runs: ReadonlyArray<{ readonly started_at: string; readonly 
 }
 
 /**
- * Runs a fleet on files: an orchestrator that executes too, and two workers, on five permits. Kills one of the three
+ * Runs a fleet, on files or on a nats-server: an orchestrator that executes too, and two workers, on five permits. Kills one of the three
  * processes after the other with SIGKILL, at random, and starts it again. Whatever the moments: every agent's effect is
  * counted once, the ledger balances, and nothing is left behind.
  */
 export const killFleet = async (
   folder: string,
-  { agents, kills, seed }: { readonly agents: number; readonly kills: number; readonly seed: number }
+  options: {
+    readonly agents: number
+    readonly kills: number
+    readonly seed: number
+    /** The URL of a nats-server; files in the folder by default. */
+    readonly server?: string
+  }
 ) => {
+  const { agents, kills, seed, server } = options
+  const data = server ?? join(folder, "data")
   for (const name of ["agents", "counted"]) mkdirSync(join(folder, name))
   const random = randomOf(seed)
   const kinds = ["orchestrator", "worker", "worker"]
-  const members = kinds.map((kind) => begin(kind, folder, agents))
+  const members = kinds.map((kind) => begin(kind, data, folder, agents))
   const traces = () =>
     readdirSync(join(folder, "agents")).flatMap((name) =>
       readFileSync(join(folder, "agents", name), "utf8")
@@ -65,7 +73,7 @@ export const killFleet = async (
       const victim = Math.floor(random() * kinds.length)
       members[victim]?.child.kill("SIGKILL")
       await members[victim]?.ended
-      members[victim] = begin(kinds[victim] ?? "", folder, agents)
+      members[victim] = begin(kinds[victim] ?? "", data, folder, agents)
       killed += 1
     }
     const orchestrator = await Promise.race([
@@ -85,7 +93,7 @@ export const killFleet = async (
   assert.strictEqual(counted.length, agents, `${why}: ${counted.filter((name) => name.endsWith(".twice")).join(", ")}`)
   assert.isTrue(await within(10_000, () => traces().every(({ pid }) => !isAlive(pid))), `an agent lives on: ${why}`)
 
-  const { stdout } = await begin("inspect", folder, agents).ended
+  const { stdout } = await begin("inspect", data, folder, agents).ended
   const { dispatch, ledger, owner, permits, runs, terminal } = JSON.parse(stdout)
   assert.deepStrictEqual(
     { ...ledger, committed: ledger.committed - agents, acknowledged: ledger.acknowledged - agents },

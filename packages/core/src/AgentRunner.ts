@@ -140,7 +140,7 @@ export class AgentRunner extends Context.Service<
  * @category layers
  * @since 0.1.0
  */
-export const layer = <R>(runners: {
+export const layer = <R = never>(runners: {
   readonly [type in Agent.Runner["type"]]?: Effect.Effect<Execute, never, R>
 }): Layer.Layer<AgentRunner, never, R> =>
   Layer.effect(

@@ -36,7 +36,7 @@ const task = (orchestrator: string, index: number): Orchestrator.Task => ({
   runner: { type: "function", name: "work" }
 })
 
-const nobody = AgentRunner.layer<never>({})
+const nobody = AgentRunner.layer({})
 
 /** An orchestrator that leaves everything to others. */
 const open = (name: string, maxParallel: number) =>
