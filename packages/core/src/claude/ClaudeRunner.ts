@@ -6,7 +6,7 @@
  */
 import { type Duration, Effect, type FileSystem, Option, type Path, type Redacted, Result, type Schema } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import type { Assignment, Execute } from "../AgentRunner.ts"
+import type { Assignment, Execute, Line as AgentLine } from "../AgentRunner.ts"
 import { makeReservations } from "../Budget.ts"
 import { handingOver } from "../internal/handingOver.ts"
 import { patiently } from "../internal/patience.ts"
@@ -109,16 +109,21 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     effort: options.effort,
     edits
   }
-  return (assignment) =>
+  return (assignment, agentLine) =>
     handingOver((emit) =>
-      Effect.flatMap(seat(options, assignment, emit), (desk) => converse(line, desk, options.maxCalls ?? 200)).pipe(
-        Effect.provideContext(context)
-      )
+      Effect.flatMap(seat(options, assignment, agentLine, emit), (desk) =>
+        converse(line, desk, options.maxCalls ?? 200)
+      ).pipe(Effect.provideContext(context))
     )
 })
 
 /** Takes up a session where its journal ends. */
-const seat = Effect.fnUntraced(function* (options: Options, assignment: Assignment, emit: Desk.Desk["emit"]) {
+const seat = Effect.fnUntraced(function* (
+  options: Options,
+  assignment: Assignment,
+  line: AgentLine | undefined,
+  emit: Desk.Desk["emit"]
+) {
   const { runner, session_id } = assignment.session
   if (runner.type !== "claude") return yield* Effect.die(`session ${session_id} is not for Claude`)
   const known = yield* Effect.mapError(patiently(Recall.history(session_id)), Asking.unreadable)
@@ -127,6 +132,7 @@ const seat = Effect.fnUntraced(function* (options: Options, assignment: Assignme
   )
   return Desk.make({
     assignment,
+    line,
     known: Option.getOrElse(known, () => []),
     tools,
     modelName: runner.model ?? options.model ?? Models.defaultModel,
@@ -138,8 +144,8 @@ const seat = Effect.fnUntraced(function* (options: Options, assignment: Assignme
 
 /** Does what comes next, until there is a result. What that is follows from the entries alone. */
 const converse = Effect.fnUntraced(function* (shared: Line, desk: Desk.Desk, maxCalls: number) {
-  const { assignment, commit, emit, entries } = desk
-  const { runner, told } = assignment.session
+  const { assignment, commit, emit, entries, told } = desk
+  const { runner } = assignment.session
   const line =
     runner.type === "claude" && runner.silence !== undefined ? { ...shared, silence: runner.silence } : shared
   yield* open(desk)
@@ -150,9 +156,10 @@ const converse = Effect.fnUntraced(function* (shared: Line, desk: Desk.Desk, max
       yield* stop === "tool_use" ? act(line, desk, waiting, begun) : decline(desk, waiting, stop)
       continue
     }
+    yield* desk.hear
     const untold = desk.untold()
     if (untold.length > 0) {
-      yield* commit({ type: "asked", content: Prompt.told(untold), told: told.length }, untold.join("\n"))
+      yield* commit({ type: "asked", content: Prompt.told(untold), told: told().length }, untold.join("\n"))
       continue
     }
     if (Conversation.isFinished(entries)) {
@@ -175,7 +182,8 @@ const open = Effect.fnUntraced(function* ({
   definitions,
   entries,
   instructions,
-  modelName
+  modelName,
+  told
 }: Desk.Desk) {
   const before = entries.findLast((entry) => entry.type === "opened")
   const tools = Desk.digestOf(definitions)
@@ -184,10 +192,9 @@ const open = Effect.fnUntraced(function* ({
     yield* commit({ type: "opened", system, model: modelName, tools }, `(${modelName})`)
   }
   if (entries.some(({ type }) => type === "asked")) return
-  const { told } = assignment.session
-  const content = [...Prompt.task(assignment), ...Prompt.told(told.map(({ text }) => text))]
+  const content = [...Prompt.task(assignment), ...Prompt.told(told())]
   yield* commit(
-    { type: "asked", content, told: told.length },
+    { type: "asked", content, told: told().length },
     `Task: ${Block.textOf(content.slice(0, 1)).slice(0, 400)}`
   )
 })
@@ -195,7 +202,7 @@ const open = Effect.fnUntraced(function* ({
 /** Makes calls, and commits their results as one. A question that was answered meanwhile has that answer as its result. */
 const act = Effect.fnUntraced(function* (
   { limit }: Line,
-  { assignment: { session }, commit, emit, entries, found, resumedAt, tools, untold }: Desk.Desk,
+  { assignment: { session }, commit, emit, entries, found, resumedAt, told, tools, untold }: Desk.Desk,
   calls: ReadonlyArray<Block.Call>,
   unknown: ReadonlySet<string>
 ) {
@@ -216,7 +223,7 @@ const act = Effect.fnUntraced(function* (
     ...(answers.length === 0 ? [] : asking.map(({ id }) => Block.result(id, answers.join("\n"))))
   ]
   if (results.length > 0) {
-    const consumed = answers.length === 0 ? Conversation.toldIn(entries) : session.told.length
+    const consumed = answers.length === 0 ? Conversation.toldIn(entries) : told().length
     const count = `(${results.length === 1 ? "a result" : `${results.length} results`})`
     yield* commit({ type: "results", content: results, told: consumed }, count)
   }

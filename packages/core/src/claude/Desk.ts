@@ -7,7 +7,7 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import { Effect, type Schema } from "effect"
 import type { Usage } from "../Agent.ts"
-import { type Assignment, type Event, RunFailed } from "../AgentRunner.ts"
+import { type Assignment, type Event, type Line, RunFailed } from "../AgentRunner.ts"
 import type * as Recall from "../Recall.ts"
 import type * as Api from "./Api.ts"
 import * as Conversation from "./Conversation.ts"
@@ -34,7 +34,11 @@ export interface Desk {
   /** Makes an entry durable, then part of the conversation. */
   readonly commit: (entry: Conversation.Entry, text: string, usage?: Usage) => Effect.Effect<void>
   readonly emit: (event: Event) => Effect.Effect<void>
-  /** Of what it was told, what is not in the conversation yet. */
+  /** Asks what it was told meanwhile, in a `tell`. */
+  readonly hear: Effect.Effect<void>
+  /** All that it was ever told, in the order in which it reads it. */
+  readonly told: () => ReadonlyArray<string>
+  /** Of that, what is not in the conversation yet. */
   readonly untold: () => ReadonlyArray<string>
 }
 
@@ -44,6 +48,7 @@ export interface Desk {
  */
 export const make = (options: {
   readonly assignment: Assignment
+  readonly line: Line | undefined
   readonly known: ReadonlyArray<Recall.Known>
   readonly tools: ReadonlyArray<Tool.Tool>
   readonly modelName: string
@@ -51,8 +56,9 @@ export const make = (options: {
   readonly instructions: string | undefined
   readonly emit: (event: Event) => Effect.Effect<void>
 }): Desk => {
-  const { assignment, emit, instructions, known, modelName, table, tools } = options
+  const { assignment, emit, instructions, known, line, modelName, table, tools } = options
   const entries: Array<Conversation.Entry> = [...Conversation.entriesOf(known)]
+  const told = assignment.session.told.map(({ text }) => text)
   return {
     assignment,
     entries,
@@ -71,7 +77,11 @@ export const make = (options: {
         }
       ),
     emit,
-    untold: () => assignment.session.told.slice(Conversation.toldIn(entries)).map(({ text }) => text)
+    hear: Effect.map(line?.hear ?? Effect.succeed([]), (heard) => {
+      told.push(...heard.map(({ text }) => text))
+    }),
+    told: () => told,
+    untold: () => told.slice(Conversation.toldIn(entries))
   }
 }
 

@@ -1,8 +1,10 @@
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Schema } from "effect"
+import { Deferred, Effect, Fiber, Schema } from "effect"
 import type { Delta } from "../../src/AgentRunner.ts"
 import * as Conversation from "../../src/claude/Conversation.ts"
 import * as Tool from "../../src/claude/Tool.ts"
+import * as Sessions from "../../src/Sessions.ts"
+import * as Steering from "../../src/Steering.ts"
 import * as FakeClaude from "../../src/testing/FakeClaude.ts"
 import { done, entries, goOn, services, talk, work } from "../support/claude.ts"
 
@@ -247,6 +249,41 @@ layer(services, { excludeTestServices: true })("an agent that is Claude", (it) =
       const session = yield* work(fake, { id: "impl-endless", tools: [echo], maxCalls: 5 })
       assert.deepStrictEqual([session.status, session.error?.code], ["failed", "too_many_calls"])
       assert.lengthOf(fake.requests, 5)
+    })
+  )
+
+  it.effect("reads between its turns what it is told meanwhile, the most urgent first, and has not ended before", () =>
+    Effect.gen(function* () {
+      const working = yield* Deferred.make<void>()
+      const told = yield* Deferred.make<void>()
+      const sessions = yield* Sessions.Sessions
+      const tell = (text: string) =>
+        Effect.provideService(Steering.tell("impl-told", text), Sessions.Sessions, sessions).pipe(
+          Effect.orDie,
+          Effect.asVoid
+        )
+      const wait = Tool.of("wait", {
+        description: "Takes its time",
+        input: Schema.Struct({}),
+        effects: "pure",
+        run: () => Effect.as(Effect.andThen(Deferred.succeed(working, undefined), Deferred.await(told)), "waited")
+      })
+      // It is told something more just before it hands in.
+      const fake = yield* talk([{ content: [call("wait", {})] }, done, done], {
+        onRequest: ({ turn }) => (turn === 1 ? tell("And mind the gap") : Effect.void)
+      })
+      const running = yield* Effect.forkChild(work(fake, { id: "impl-told", tools: [wait] }))
+      yield* Deferred.await(working)
+      yield* tell("Leave the tests alone")
+      yield* Steering.tell("impl-told", "Stop at the first failure", { priority: "critical" })
+      yield* Deferred.succeed(told, undefined)
+      assert.strictEqual((yield* Fiber.join(running)).status, "complete")
+      const [, second, third] = fake.requests.map(({ body }) => JSON.stringify(body.messages.at(-1)))
+      assert.match(second ?? "", /waited.*Stop at the first failure.*Leave the tests alone/)
+      assert.notMatch(second ?? "", /mind the gap/)
+      assert.match(third ?? "", /mind the gap/)
+      assert.lengthOf(fake.requests, 3)
+      assert.deepStrictEqual(fake.refused(), [])
     })
   )
 
