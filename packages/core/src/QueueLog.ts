@@ -166,8 +166,12 @@ export interface View<P = unknown> {
   readonly inFlight: ReadonlySet<Item<P>>
   /** Messages that wait for a time, soonest first. */
   readonly delayed: ReadonlyArray<Item<P>>
+  /** How many messages are in each state. */
+  readonly counts: Readonly<{ [state in State]: number }>
   /** How many messages are not settled yet. */
   readonly live: number
+  /** When the message was offered that is ready for longest. */
+  readonly oldest: Option.Option<number>
   /** The sequence of the newest offer; 0 before the first. */
   readonly newest: number
   /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
@@ -201,16 +205,26 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
   const inFlight = new Set<Item<P>>()
   const delayed: Array<Item<P>> = []
   const ready = makeReady<P>()
+  const counts = { ready: 0, delayed: 0, in_flight: 0, completed: 0, dead: 0 }
   let sequence = 0
-  let live = 0
 
+  const live = () => counts.ready + counts.delayed + counts.in_flight
+  const add = (item: Item<P>) => {
+    items.set(item.id, item)
+    counts[item.state] += 1
+  }
+  const remove = (item: Item<P>) => {
+    items.delete(item.id)
+    counts[item.state] -= 1
+  }
   const leave = (item: Item<P>) => {
     if (item.state === "delayed") delayed.splice(delayed.indexOf(item), 1)
     if (item.state === "in_flight") inFlight.delete(item)
     item.claim = undefined
   }
   const move = (item: Item<P>, state: State) => {
-    if (isLive(item.state) !== isLive(state)) live += isLive(state) ? 1 : -1
+    counts[item.state] -= 1
+    counts[state] += 1
     item.state = state
     if (state === "ready") ready.add(item)
     if (state === "delayed") insert(delayed, item, (a, b) => a.due - b.due || a.sequence - b.sequence)
@@ -232,7 +246,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
   const offered = (record: Extract<Record<P>, { type: "offered" }>, at: number) => {
     const known = items.get(record.id)
     if (known !== undefined && (record.revive !== true || isLive(known.state))) return false
-    if (record.capacity !== undefined && live >= record.capacity) return false
+    if (record.capacity !== undefined && live() >= record.capacity) return false
     const item: Item<P> = {
       id: record.id,
       sequence: ++sequence,
@@ -246,15 +260,15 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
       settledAt: 0,
       claim: undefined
     }
-    if (known !== undefined) items.delete(record.id)
-    items.set(record.id, item)
+    if (known !== undefined) remove(known)
+    add(item)
     wait(item, record.due ?? 0)
     return true
   }
 
   const pruned = (until: Until) => {
     const before = items.size
-    for (const item of items.values()) if (isPrunable(item, until)) items.delete(item.id)
+    for (const item of items.values()) if (isPrunable(item, until)) remove(item)
     return items.size < before
   }
 
@@ -276,7 +290,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
       settledAt: record.settled ?? 0,
       claim: claim === undefined ? undefined : { ...claim, heard }
     }
-    items.set(item.id, item)
+    add(item)
     if (state === "waiting") wait(item, item.due)
     else move(item, state)
     return true
@@ -343,8 +357,12 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     items,
     inFlight,
     delayed,
+    counts,
     get live() {
-      return live
+      return live()
+    },
+    get oldest() {
+      return ready.oldest()
     },
     get newest() {
       return sequence
@@ -418,8 +436,19 @@ const insert = <A>(sorted: Array<A>, value: A, order: (a: A, b: A) => number) =>
 
 /** Ready messages by priority, then by age. Removal is lazy: what left is skipped, and dropped once it is at the front. */
 const makeReady = <P>() => {
-  const lanes = new Map<number, { readonly items: Array<Item<P>>; front: number }>()
+  interface Lane {
+    readonly items: Array<Item<P>>
+    front: number
+  }
+  const lanes = new Map<number, Lane>()
   const priorities: Array<number> = []
+  const advance = (lane: Lane) => {
+    while (lane.items[lane.front] !== undefined && lane.items[lane.front]?.state !== "ready") lane.front += 1
+    if (lane.front > 1024 && lane.front * 2 > lane.items.length) {
+      lane.items.splice(0, lane.front)
+      lane.front = 0
+    }
+  }
   return {
     add: (item: Item<P>) => {
       let lane = lanes.get(item.priority)
@@ -437,15 +466,20 @@ const makeReady = <P>() => {
         insert(lane.items, item, (a, b) => a.sequence - b.sequence)
       }
     },
+    oldest: (): Option.Option<number> => {
+      let oldest: number | undefined
+      for (const lane of lanes.values()) {
+        advance(lane)
+        const at = lane.items[lane.front]?.offeredAt
+        if (at !== undefined && (oldest === undefined || at < oldest)) oldest = at
+      }
+      return Option.fromUndefinedOr(oldest)
+    },
     first: (skip: ReadonlySet<string>): Option.Option<Item<P>> => {
       for (const priority of priorities) {
         const lane = lanes.get(priority)
         if (lane === undefined) continue
-        while (lane.items[lane.front] !== undefined && lane.items[lane.front]?.state !== "ready") lane.front += 1
-        if (lane.front > 1024 && lane.front * 2 > lane.items.length) {
-          lane.items.splice(0, lane.front)
-          lane.front = 0
-        }
+        advance(lane)
         for (let index = lane.front; index < lane.items.length; index++) {
           const item = lane.items[index] as Item<P>
           if (item.state === "ready" && !skip.has(item.id)) return Option.some(item)

@@ -1,4 +1,4 @@
-import { Array, Clock, type Duration, Effect, type Schema, type Scope } from "effect"
+import { Array, Clock, type Duration, Effect, Option, type Schema, type Scope } from "effect"
 import { InvalidKey, isKey } from "../Key.ts"
 import type { Inspected, Log, Logs, Message, Queue, QueueFull } from "../Queue.ts"
 import * as QueueLog from "../QueueLog.ts"
@@ -132,14 +132,9 @@ export const make = Effect.fnUntraced(function* (
       yield* log.refresh
       const now = yield* Clock.currentTimeMillis
       log.state.next(now, none)
-      const count = { ready: 0, delayed: 0, in_flight: 0, completed: 0, dead: 0 }
-      let oldest = now
-      for (const item of log.state.items.values()) {
-        count[item.state] += 1
-        if (item.state === "ready") oldest = Math.min(oldest, item.offeredAt)
-      }
-      const { in_flight: inFlight, ...counts } = count
-      return { ...counts, inFlight, oldestAge: now - oldest }
+      const { in_flight: inFlight, ...counts } = log.state.counts
+      const oldest = Option.getOrElse(log.state.oldest, () => now)
+      return { ...counts, inFlight, oldestAge: Math.max(0, now - oldest) }
     }),
     names: (prefix = "") => Effect.map(logs.names, (names) => names.filter((name) => name.startsWith(prefix)).sort())
   }
