@@ -125,7 +125,7 @@ describe("the parallel executor", () => {
           // Long done, before anybody has asked for it.
           const first = yield* early.await
           const [wake] = first.wakes
-          if (wake !== undefined) yield* (yield* Wakes.Wakes).relay("main", wake)
+          if (wake !== undefined) yield* (yield* Wakes.Wakes).relay(first, wake)
           const late = yield* Effect.flip(
             Outbox.send({ sessionId: "impl-slow", status: "complete", summary: "done after all", run: 1 })
           )

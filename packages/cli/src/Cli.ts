@@ -14,6 +14,7 @@ import { handoffCreate } from "./commands/HandoffCreate.ts"
 import { handoffList } from "./commands/HandoffList.ts"
 import { handoffAccept, handoffComplete, handoffReject } from "./commands/HandoffSettle.ts"
 import { handoffShow } from "./commands/HandoffShow.ts"
+import { flags } from "./commands/Flags.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { monitor } from "./commands/Monitor.ts"
 import { prune } from "./commands/Prune.ts"
@@ -125,6 +126,7 @@ const tree = Settings.root.pipe(
     monitor,
     worker,
     prune,
+    flags,
     doctor,
     completions((): Command.Command.Any => tree)
   ])

@@ -5,6 +5,7 @@
  */
 import type {
   Deletion,
+  Flags,
   Handoff,
   Handoffs,
   Lease,
@@ -120,6 +121,8 @@ export type Known =
   | Failure
   | CliError.CliError
   | Deletion.SessionInUse
+  | Flags.InvalidFlag
+  | Flags.PersistenceOff
   | Handoff.IllegalHandoff
   | Handoff.InvalidHandoff
   | Handoffs.HandoffNotFound
@@ -187,6 +190,10 @@ export const of = (error: Known): Failure => {
       const hint = `"sartor session resume ${session_id} --from ${good}" goes on from the last good version; nothing is overwritten`
       return new Failure({ code: "corrupt", message: `session ${session_id} is damaged after version ${good}`, hint })
     }
+    case "PersistenceOff":
+      return splitHint("flag_off", message)
+    case "InvalidFlag":
+      return splitHint("bad_input", message, { field: error.flag })
     case "VersionNotFound":
       return splitHint("not_found", message)
     case "AtCapacity":

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import {
+  type Flags,
   type Journal,
   type LegacyFiles,
   type Queue,
@@ -25,7 +26,13 @@ import { Settings } from "./Settings.ts"
  * @category models
  * @since 0.1.0
  */
-export type Services = Journal.Journal | LegacyFiles.LegacyFiles | Queue.Queue | Sessions.Sessions | Wakes.Wakes
+export type Services =
+  | Flags.Flags
+  | Journal.Journal
+  | LegacyFiles.LegacyFiles
+  | Queue.Queue
+  | Sessions.Sessions
+  | Wakes.Wakes
 
 /** Only who uses NATS loads its client. */
 const natsPackage = Effect.promise(() => import("@sartor/transport-nats"))
@@ -105,7 +112,7 @@ const services = Layer.merge(Transport.services(connected), legacy)
  */
 export const following = <A, E, R>(
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | TransportError.TransportError, Exclude<R, Services> | Settings> =>
+): Effect.Effect<A, E | Flags.InvalidFlag | TransportError.TransportError, Exclude<R, Services> | Settings> =>
   Effect.gen(function* () {
     const { roles } = yield* Settings
     return yield* effect.pipe(Effect.provide(services), Effect.provideService(Role.Additional, roles))
@@ -119,7 +126,7 @@ export const following = <A, E, R>(
  */
 export const working = <A, E, R>(
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | TransportError.TransportError, Exclude<R, Services> | Settings> =>
+): Effect.Effect<A, E | Flags.InvalidFlag | TransportError.TransportError, Exclude<R, Services> | Settings> =>
   Effect.timeoutOrElse(following(effect), {
     duration: "15 seconds",
     orElse: () => Effect.fail(unavailable("it took longer than 15 seconds"))

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Effect } from "effect"
+import * as Flags from "./Flags.ts"
 import { Journal } from "./Journal.ts"
 import * as Session from "./Session.ts"
 import { type CreateOptions, SessionNotFound, Sessions } from "./Sessions.ts"
@@ -18,6 +19,7 @@ import { type CreateOptions, SessionNotFound, Sessions } from "./Sessions.ts"
  * @since 0.1.0
  */
 export const rollback = Effect.fn("Branch.rollback")(function* (id: string, wanted: string) {
+  yield* Flags.requirePersistence(id, "rolled back")
   const session = yield* (yield* Sessions).open(id)
   return yield* session.update(
     Effect.fnUntraced(function* (current, at) {
@@ -49,6 +51,7 @@ export interface ForkOptions {
  * @since 0.1.0
  */
 export const fork = Effect.fn("Branch.fork")(function* (id: string, options: ForkOptions = {}) {
+  yield* Flags.requirePersistence(id, "forked")
   const sessions = yield* Sessions
   const journal = yield* Journal
   const origin = yield* sessions.get(id)

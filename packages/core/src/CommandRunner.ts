@@ -75,7 +75,9 @@ const start = Effect.fnUntraced(function* (
           ...own,
           SARTOR_SESSION_ID: session.session_id,
           SARTOR_RUN: String(session.run),
-          SARTOR_ORCHESTRATOR: session.orchestrator
+          SARTOR_ORCHESTRATOR: session.orchestrator,
+          // What was off when it was spawned is off for the commands that it calls.
+          ...Object.fromEntries(Object.keys(session.flags ?? {}).map((flag) => [flag, "false"]))
         },
         extendEnv: true,
         detached: true,

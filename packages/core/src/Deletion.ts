@@ -174,7 +174,13 @@ const pruneRuns = Effect.fnUntraced(function* (
       if (isIdentityOf(last?.record, runId)) yield* own(journal.delete(key))
     }
     yield* Roster.leave(runId)
-    const queues = [Lease.queueOf(runId), Permits.queueOf(runId), Worker.queueOf(runId), Wakes.queueOf(runId)]
+    const queues = [
+      Lease.queueOf(runId),
+      Permits.queueOf(runId),
+      Permits.queueOf(Permits.aloneOf(runId)),
+      Worker.queueOf(runId),
+      Wakes.queueOf(runId)
+    ]
     yield* Effect.forEach(queues, (name) => own(queue.delete(name)), { discard: true })
     // Last, because by this one the run is found.
     yield* own(journal.delete(key))
@@ -327,7 +333,7 @@ const journalOf = Effect.fnUntraced(function* (id: string) {
 })
 
 const inboxOf = Effect.fnUntraced(function* (orchestrator: string) {
-  return Replica.make<Inbox.Inbox, Inbox.Record, Inbox.Record, never>({
+  return Replica.make<Inbox.Inbox, Inbox.Record, typeof Inbox.Record.Encoded, never>({
     journal: yield* Journal,
     key: `inbox/${orchestrator}`,
     record: Inbox.Record,

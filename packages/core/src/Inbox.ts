@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HashMap, HashSet, Result, Schema } from "effect"
-import { Timestamp } from "./Wake.ts"
+import { Timestamp, Wake } from "./Wake.ts"
 
 /**
  * One record of the journal `inbox/<orchestrator>`.
@@ -23,6 +23,8 @@ export const Record = Schema.Union([
     original: Schema.Json
   }),
   Schema.Struct({ type: Schema.tag("requeued"), at: Timestamp, wake_id: Schema.String }),
+  /** A wake of a session that is not kept: it stands nowhere else. */
+  Schema.Struct({ type: Schema.tag("received"), at: Timestamp, wake: Wake }),
   /** The session is about to be deleted: what is settled of its wakes stands here, whether or not it is still there. */
   Schema.Struct({ type: Schema.tag("deleting"), at: Timestamp, session_id: Schema.String }),
   /** The session is deleted: from here on its wakes are only counted. */
@@ -42,6 +44,8 @@ export type Record = typeof Record.Type
 export interface Inbox {
   readonly acknowledged: HashSet.HashSet<string>
   readonly dead: HashMap.HashMap<string, Extract<Record, { type: "dead" }>>
+  /** The wakes of sessions that are not kept, by id, with their place in the order of coming. */
+  readonly received: HashMap.HashMap<string, { readonly place: number; readonly wake: Wake }>
   /** Ids that were acknowledged more than once. */
   readonly repeated: HashSet.HashSet<string>
   /** Sessions that are being deleted. */
@@ -57,6 +61,7 @@ export interface Inbox {
 export const empty: Inbox = {
   acknowledged: HashSet.empty(),
   dead: HashMap.empty(),
+  received: HashMap.empty(),
   repeated: HashSet.empty(),
   deleting: HashSet.empty(),
   deleted: { acknowledged: 0, dead: 0 }
@@ -82,6 +87,15 @@ export const isSettled = (inbox: Inbox, wakeId: string): boolean =>
   HashSet.has(inbox.acknowledged, wakeId) || HashMap.has(inbox.dead, wakeId)
 
 /**
+ * The wakes of sessions that are not kept, in the order of their coming.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const receivedOf = ({ received }: Inbox): ReadonlyArray<Wake> =>
+  [...HashMap.values(received)].sort((a, b) => a.place - b.place).map(({ wake }) => wake)
+
+/**
  * Applies a record: every one may follow on every other. What is acknowledged stays so, and is never dead.
  *
  * @category constructors
@@ -92,6 +106,13 @@ export const apply = (inbox: Inbox, record: Record): Result.Result<Inbox, never>
     return Result.succeed({ ...inbox, deleting: HashSet.add(inbox.deleting, record.session_id) })
   }
   if (record.type === "deleted") return Result.succeed(forget(inbox, record.session_id))
+  if (record.type === "received") {
+    const { wake } = record
+    const { received } = inbox
+    if (HashMap.has(received, wake.wake_id)) return Result.succeed(inbox)
+    const place = HashMap.size(received)
+    return Result.succeed({ ...inbox, received: HashMap.set(received, wake.wake_id, { place, wake }) })
+  }
   const id = record.wake_id
   switch (record.type) {
     case "acknowledged":
@@ -117,6 +138,7 @@ const forget = (inbox: Inbox, sessionId: string): Inbox => {
   return {
     acknowledged,
     dead,
+    received: inbox.received,
     repeated: HashSet.filter(inbox.repeated, isKept),
     deleting: HashSet.remove(inbox.deleting, sessionId),
     deleted: {

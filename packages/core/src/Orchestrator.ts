@@ -6,6 +6,7 @@
 import { Context, type Duration, Effect, Layer, Metric, Option, PubSub, Stream } from "effect"
 import * as Alert from "./Alert.ts"
 import type { AgentRunner } from "./AgentRunner.ts"
+import * as Flags from "./Flags.ts"
 import type { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
 import * as Outbox from "./Outbox.ts"
@@ -23,6 +24,7 @@ import { Wakes } from "./Wakes.ts"
 import * as Worker from "./Worker.ts"
 import { makeWatch } from "./internal/orchestratorWatch.ts"
 import { own } from "./internal/own.ts"
+import { interval, isPolled } from "./internal/polling.ts"
 import { patiently } from "./internal/patience.ts"
 
 /**
@@ -70,7 +72,10 @@ export class Orchestrator extends Context.Service<
     readonly name: string
     /** Completes if another orchestrator took the name over, because this one was silent for too long. It works no more. */
     readonly lost: Effect.Effect<void>
-    /** Creates a session and returns at once; it runs when a permit is free, in the order of spawning. */
+    /**
+     * Creates a session and returns at once; it runs when a permit is free, in the order of spawning. With
+     * `ENABLE_BACKGROUND_AGENTS` off it returns when the agent has ended.
+     */
     readonly spawn: (task: Spawn.Task) => Effect.Effect<Spawn.Handle, Spawn.SpawnError>
     /** Gets a handle on a session, and puts it back into the queue if it still has to run. */
     readonly adopt: (sessionId: string) => Effect.Effect<Spawn.Handle, SessionNotFound | TransportError>
@@ -136,12 +141,25 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
     Effect.provideContext(context)
   )
   const admit = Effect.suspend(() => (closing ? Effect.never : Effect.void))
-  const work = Worker.run({ ...options, alert, orchestrator: name, admit, concurrency: options.workers ?? maxParallel })
+  const concurrency = options.workers ?? maxParallel
+  const here = concurrency === 0 ? maxParallel : concurrency
+  const work = Worker.run({ ...options, alert, orchestrator: name, admit, concurrency, here })
+  /** Whether there is a session that nobody is woken by. */
+  let polls = false
+  const flags = yield* Flags.reading
+  const poll = Effect.flatMap(wakes.poll(name, onWake), Effect.forEach(acknowledged))
+  const look = Effect.gen(function* () {
+    const off = Flags.select(yield* flags, "ENABLE_WAKE_MESSAGING", { on: false, off: true })
+    if (polls || off) yield* poll
+    yield* Effect.sleep(interval)
+  })
   // What somebody committed and could not offer, because it died in between.
   const reconcile = Effect.gen(function* () {
     yield* Effect.provideContext(Roster.enter(name), context)
     yield* wakes.reconcile(name)
     const mine = yield* sessions.list({ orchestrator: name })
+    polls = mine.some((session) => isPolled(session) && !Session.isEnded(session.status))
+    if (mine.some(isPolled)) yield* poll
     const due = mine.filter((session) => Spawn.isDue(session) && (resume || taken.has(session.session_id)))
     yield* Effect.forEach(due, (session) => dispatch(session), { discard: true })
     yield* Effect.provideContext(watching.look, context)
@@ -152,7 +170,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   yield* Permits.provision(name, maxParallel)
   yield* reconcile
   yield* Effect.forkScoped(
-    Effect.all([forever(pump), forever(Effect.delay(reconcile, "5 seconds")), work], {
+    Effect.all([forever(pump), forever(look), forever(Effect.delay(reconcile, "5 seconds")), work], {
       concurrency: "unbounded",
       discard: true
     }).pipe(
@@ -187,6 +205,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   })
   const start = Effect.fnUntraced(function* (session: Session.Session) {
     taken.add(session.session_id)
+    polls ||= isPolled(session)
     if (Spawn.isDue(session)) yield* dispatch(session, Option.getOrUndefined(yield* Telemetry.trace))
     return handle(session)
   })
@@ -200,13 +219,13 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
         (before) =>
           Effect.provideContext(Spawn.refuseAtCapacity(name, capacity, before), context).pipe(
             Effect.andThen(sessions.create({ ...task, orchestrator: name })),
-            Effect.flatMap(start),
+            Effect.flatMap((session) => Effect.map(start(session), (handle) => ({ session, handle }))),
             Effect.tap(() => Metric.update(Telemetry.spawns, 1)),
             Effect.tapErrorTag("AtCapacity", watching.refused),
             Effect.tapErrorTag("SessionExists", ({ session_id }) => watching.collided(session_id))
           ),
         () => Effect.sync(() => (spawning -= 1))
-      )
+      ).pipe(Effect.flatMap(({ handle, session }) => Spawn.returning(session, handle)))
     ),
     adopt: Effect.fn("Orchestrator.adopt")(function* (sessionId) {
       return yield* start(yield* sessions.get(sessionId))

@@ -70,7 +70,7 @@ export const send = Effect.fn("Outbox.send")(function* (message: Message) {
     const detail = `run ${message.run} of session ${after.session_id} is over: the wake is in its history, and wakes nobody`
     return yield* new WakeConflict({ session_id: after.session_id, detail })
   }
-  if (kind === "sent") yield* relay(after.orchestrator, wake)
+  if (kind === "sent") yield* relay(after, wake)
   return wake
 })
 
@@ -173,7 +173,7 @@ export const cancel = Effect.fn("Outbox.cancel")(function* (sessionId: string, r
       })
     )
     const wake = Session.terminalWake(after)
-    if (wake !== undefined) yield* relay(after.orchestrator, wake)
+    if (wake !== undefined) yield* relay(after, wake)
     return after
   })
   // First itself: from then on it spawns no more.
@@ -202,9 +202,9 @@ export const cancel = Effect.fn("Outbox.cancel")(function* (sessionId: string, r
  * @category constructors
  * @since 0.1.0
  */
-export const relay = Effect.fnUntraced(function* (orchestrator: string, wake: Wake.Wake) {
+export const relay = Effect.fnUntraced(function* (session: Session.Session, wake: Wake.Wake) {
   const wakes = yield* Wakes
-  yield* Effect.catch(wakes.relay(orchestrator, wake), (error) =>
+  yield* Effect.catch(wakes.relay(session, wake), (error) =>
     Effect.logWarning(`Wake ${wake.wake_id} is committed and will be offered later: ${error.message}`)
   )
 })

@@ -114,6 +114,29 @@ export const acquireWith = (
     return holding(first, again)
   })
 
+/**
+ * The pool of a tree's runs that work one at a time: a permit of it is held beside one of the tree's own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const aloneOf = (pool: string): string => `${pool}/alone`
+
+/**
+ * The same for a run that works alone: among those that do, one at a time.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acquireAlone = Effect.fnUntraced(function* (hands: Semaphore.Semaphore, pool: string) {
+  yield* provision(aloneOf(pool), 1)
+  const alone = yield* acquire(aloneOf(pool))
+  const shared = yield* acquireWith(hands, pool)
+  // Taken again in the order of above: whoever has one of the pool never waits to be alone.
+  const permit: Permit = { lend: (wait) => shared.lend(alone.lend(wait)) }
+  return permit
+})
+
 /** Takes a permit of the pool, and answers how it is given back: never completed, so that the next one has it at once. */
 const claim = Effect.fnUntraced(function* (pool: string) {
   const queue = yield* Queue

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Schema } from "effect"
+import * as Flags from "./Flags.ts"
 import { Queue } from "./Queue.ts"
 import { Owner } from "./QueueLog.ts"
 import * as Session from "./Session.ts"
@@ -47,6 +48,8 @@ export interface Options {
  * @since 0.1.0
  */
 export const resume = Effect.fn("Resumption.resume")(function* (id: string, { from, prompt }: Options = {}) {
+  yield* Flags.requirePersistence(id, "resumed")
+  const now = Flags.noted(yield* Flags.inForce)
   const session = yield* (yield* Sessions).open(id)
   const after = yield* session.update(
     Effect.fnUntraced(function* (current, at) {
@@ -64,7 +67,8 @@ export const resume = Effect.fn("Resumption.resume")(function* (id: string, { fr
       if (!external && reset_at === version && current.status === "suspended" && said && there) return []
       const records: Array<Session.Record> = []
       if (to !== undefined) records.push({ type: "rolled_back", ...common, to })
-      records.push({ type: "resumed", ...common, ...(prompt === undefined ? {} : { prompt }) })
+      const flags = current.flags === undefined ? now : { flags: {}, ...now }
+      records.push({ type: "resumed", ...common, ...flags, ...(prompt === undefined ? {} : { prompt }) })
       if (external) records.push({ type: "started", at, run: run + 1, worker: { kind: "external" } })
       return records
     })

@@ -5,6 +5,7 @@
  */
 import { Option, Predicate, Result, Schema, Struct } from "effect"
 import { addUsage, Limits, Problem, Result as AgentResult, Runner, Usage } from "./Agent.ts"
+import { Some } from "./Flags.ts"
 import { Role } from "./Role.ts"
 import { SessionId } from "./SessionId.ts"
 import { isTerminal, Priority, Timestamp, Wake } from "./Wake.ts"
@@ -60,7 +61,9 @@ export const Created = Schema.Struct({
   /** The synthesis that the agent gets. */
   synthesis: Schema.optionalKey(Schema.Json),
   /** The session whose history up to a version comes before its own. */
-  forked_from: Schema.optionalKey(Schema.Struct({ session_id: SessionId, version: Schema.Natural }))
+  forked_from: Schema.optionalKey(Schema.Struct({ session_id: SessionId, version: Schema.Natural })),
+  /** The flags that were off when it was spawned: its runs end the way they began. */
+  flags: Schema.optionalKey(Some)
 })
 
 const common = { at: Timestamp, run: Schema.Natural }
@@ -107,7 +110,13 @@ export const Record = Schema.Union([
   }),
   Schema.Struct({ type: Schema.tag("cancelled"), ...common, reason: Schema.String, wake: Wake }),
   /** Somebody wants it to go on, and may have said something to it. */
-  Schema.Struct({ type: Schema.tag("resumed"), ...common, prompt: Schema.optionalKey(Schema.String) }),
+  Schema.Struct({
+    type: Schema.tag("resumed"),
+    ...common,
+    prompt: Schema.optionalKey(Schema.String),
+    /** The flags that are off from here on. */
+    flags: Schema.optionalKey(Some)
+  }),
   /** Somebody tells it something, to be read between turns. */
   Schema.Struct({
     type: Schema.tag("told"),
@@ -599,7 +608,8 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
         failures: 0,
         takeovers: 0,
         told: [...session.told, ...told],
-        reset_at: version
+        reset_at: version,
+        ...(record.flags === undefined ? {} : { flags: record.flags })
       }
     }
     case "told": {

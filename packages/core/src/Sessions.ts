@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Context, DateTime, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import * as Agent from "./Agent.ts"
+import * as Flags from "./Flags.ts"
 import { type Entry, Journal } from "./Journal.ts"
 import type { InvalidKey } from "./Key.ts"
 import { Slug } from "./Key.ts"
@@ -14,7 +15,9 @@ import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { TransportError } from "./TransportError.ts"
 import * as Wake from "./Wake.ts"
+import * as here from "./internal/here.ts"
 import { firstIssue } from "./internal/issues.ts"
+import { nowText } from "./internal/now.ts"
 import { isTransient } from "./internal/patience.ts"
 import * as Replica from "./internal/Replica.ts"
 import * as Shelf from "./internal/Shelf.ts"
@@ -86,6 +89,8 @@ export interface CreateOptions {
   readonly synthesis?: Schema.Json | undefined
   /** The session whose history up to a version comes before its own. */
   readonly forkedFrom?: Session.Session["forked_from"] | undefined
+  /** Flags of its own: what it switches off is off for it, and what is off for all stays off. */
+  readonly flags?: Flags.Some | undefined
 }
 
 /**
@@ -186,11 +191,16 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
   Sessions,
   Effect.gen(function* () {
     const journal = yield* Journal
+    const flags = yield* Flags.reading
+    /** Sessions that are not kept: they live in the memory of this process. */
+    const unkept = new Map<string, ReturnType<typeof replica>>()
+    const logKeyOf = (id: string) => (unkept.has(id) ? `${here.prefix}log/${id}` : `log/${id}`)
+    const keyOf = (id: string) => (unkept.has(id) ? hereKeyOf(id) : keptKeyOf(id))
 
-    const replica = (id: string, patient = false) =>
+    const replica = (id: string, patient = false, key = keptKeyOf(id)) =>
       Replica.make<Session.Session | undefined, Session.Record, Schema.Json, Session.IllegalTransition>({
         journal,
-        key: keyOf(id),
+        key,
         record: RecordJson,
         initial: undefined,
         apply: Session.apply,
@@ -202,17 +212,19 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
     const sizes = new WeakMap<object, number>()
     const warned = new Map<string, number>()
 
+    const logOf = (id: string) => unkept.get(id) ?? shelf.get(id)
+
     const read = Effect.fnUntraced(function* (id: SessionId.SessionId, log: ReturnType<typeof replica>) {
       const session = yield* log.refresh
       shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
       return session === undefined || session.closed === true ? yield* new SessionNotFound({ session_id: id }) : session
     })
 
-    const get = (input: string) => Effect.flatMap(known(input), (id) => read(id, shelf.get(id)))
+    const get = (input: string) => Effect.flatMap(known(input), (id) => read(id, logOf(id)))
 
     const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
       const id = yield* known(input)
-      const log = patient === true ? replica(id, true) : shelf.get(id)
+      const log = patient === true && !unkept.has(id) ? replica(id, true) : logOf(id)
       const existing = (session: Session.Session | undefined) =>
         session === undefined || session.closed === true
           ? Effect.fail(new SessionNotFound({ session_id: id }))
@@ -232,10 +244,24 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       return opened
     })
 
+    /** Nobody has the id yet, neither here nor where sessions are kept. */
+    const inMemory = Effect.fnUntraced(function* (id: string) {
+      const known = unkept.get(id)
+      if (known !== undefined) return known
+      if ((yield* replica(id).refresh) !== undefined) return yield* new SessionExists({ session_id: id })
+      const log = replica(id, false, hereKeyOf(id))
+      unkept.set(id, log)
+      return log
+    })
+
     const createOnce = Effect.fnUntraced(function* (options: CreateOptions) {
-      const created = yield* createdOf(options)
+      const created = yield* createdOf(options, yield* flags)
       const id = created.session_id
-      const session = yield* replica(id)
+      const log = yield* Flags.select(created.flags, "ENABLE_SESSION_PERSISTENCE", {
+        on: Effect.sync(() => unkept.get(id) ?? replica(id)),
+        off: inMemory(id)
+      })
+      const session = yield* log
         .update((existing) =>
           existing === undefined ? Effect.succeed([created]) : new SessionExists({ session_id: id })
         )
@@ -269,7 +295,8 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
         },
         { concurrency: 16 }
       )
-      return sessions.flatMap(Option.toArray).filter(matching(filter)).sort(newestFirst)
+      const here = [...unkept.values()].flatMap((log) => Option.toArray(Option.fromUndefinedOr(log.current())))
+      return [...sessions.flatMap(Option.toArray), ...here].filter(matching(filter)).sort(newestFirst)
     })
 
     /** Looks no further than the first record, so that a damaged session can still be shown. */
@@ -316,12 +343,12 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       }),
       log: Effect.fnUntraced(function* (id, run, text) {
         const chunk = encodeLogChunk({ at: yield* nowText, run, text })
-        yield* appendTo(journal, `log/${id}`, chunk)
+        yield* appendTo(journal, logKeyOf(id), chunk)
       }),
       logs: (id) =>
         Stream.unwrap(
           Effect.map(existing(id), (id) =>
-            orDie(journal.read(`log/${id}`)).pipe(
+            orDie(journal.read(logKeyOf(id))).pipe(
               Stream.mapEffect(({ record, version }) =>
                 Effect.mapError(
                   decodeLogChunk(record),
@@ -340,8 +367,9 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
   })
 )
 
-const keyOf = (id: string) => `session/${id}`
-const idOf = (key: string) => key.slice("session/".length)
+const keptKeyOf = (id: string) => `session/${id}`
+const hereKeyOf = (id: string) => `${here.prefix}session/${id}`
+const idOf = (key: string) => key.slice(key.indexOf("session/") + "session/".length)
 
 /** How many characters of sessions are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 96 * 1024 * 1024
@@ -360,7 +388,7 @@ const weightOf = (session: Session.Session, sizes: WeakMap<object, number>) => {
 }
 
 /** The first record of a session, checked. */
-const createdOf = Effect.fnUntraced(function* (options: CreateOptions) {
+const createdOf = Effect.fnUntraced(function* (options: CreateOptions, inForce: Flags.Values) {
   const { inputs = {}, limits, metadata = {}, name, orchestrator = "main", parentId, prompt = "", taskType } = options
   const role = yield* Role.parse(options.role)
   const id = options.id === undefined ? yield* SessionId.make(role, taskType) : yield* SessionId.parse(options.id)
@@ -385,7 +413,8 @@ const createdOf = Effect.fnUntraced(function* (options: CreateOptions) {
     ...(name === undefined ? {} : { name }),
     ...(parent === undefined ? {} : { parent_id: parent }),
     ...(options.synthesis === undefined ? {} : { synthesis: options.synthesis }),
-    ...(options.forkedFrom === undefined ? {} : { forked_from: options.forkedFrom })
+    ...(options.forkedFrom === undefined ? {} : { forked_from: options.forkedFrom }),
+    ...Flags.noted(Flags.both(inForce, options.flags))
   }
   return yield* decodeCreated(created).pipe(
     Effect.mapError((error) => {
@@ -415,8 +444,11 @@ const newestFirst = (a: Session.Session, b: Session.Session) =>
 export const recall = (
   id: string,
   query?: Recall.Query
-): Effect.Effect<ReadonlyArray<Recall.Entry>, SessionNotFound | TransportError, Sessions> =>
-  Sessions.use((sessions) => sessions.context(id, query))
+): Effect.Effect<ReadonlyArray<Recall.Entry>, Flags.PersistenceOff | SessionNotFound | TransportError, Sessions> =>
+  Effect.andThen(
+    Flags.requirePersistence(id, "recalled"),
+    Sessions.use((sessions) => sessions.context(id, query))
+  )
 
 /**
  * Makes a wake of a session's run, with its id chosen.
@@ -442,13 +474,7 @@ export const makeWake = Effect.fnUntraced(function* (
   return wake
 })
 
-/**
- * The time as records carry it: RFC 3339, UTC, milliseconds.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const nowText: Effect.Effect<string> = Effect.map(DateTime.now, DateTime.formatIso)
+export { nowText }
 
 const RecordJson: Schema.Codec<Session.Record, Schema.Json> = Schema.toCodecJson(Session.Record)
 const decodeCreated = Schema.decodeUnknownEffect(Session.Created)

@@ -5,6 +5,7 @@
  */
 import { Effect, Schema } from "effect"
 import type { Report } from "./Census.ts"
+import * as Flags from "./Flags.ts"
 import { Queue } from "./Queue.ts"
 import type { UnknownRole } from "./Role.ts"
 import * as Session from "./Session.ts"
@@ -12,6 +13,7 @@ import { type InvalidSessionId, SessionId } from "./SessionId.ts"
 import type { CreateOptions, InvalidField, SessionExists, SessionNotFound } from "./Sessions.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { TransportError } from "./TransportError.ts"
+import * as here from "./internal/here.ts"
 import { own } from "./internal/own.ts"
 
 /**
@@ -90,6 +92,14 @@ export const inboxCapacity = 100
 export const queueOf = (orchestrator: string): string => `dispatch/${orchestrator}`
 
 /**
+ * The queue in which those of its runs wait that are not kept: they execute in the process that spawned them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const hereQueueOf = (orchestrator: string): string => `${here.prefix}${queueOf(orchestrator)}`
+
+/**
  * Refuses where as many runs wait, or as many wakes are not acknowledged, as are allowed. Wakes are never refused.
  *
  * @category constructors
@@ -103,7 +113,8 @@ export const refuseAtCapacity = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, AtCapacity | TransportError, Queue> {
   const queue = yield* Queue
   const waiting = yield* own(queue.statistics(queueOf(orchestrator)))
-  if (waiting.ready + waiting.delayed + coming >= capacity) {
+  const here = yield* own(queue.statistics(hereQueueOf(orchestrator)))
+  if (waiting.ready + waiting.delayed + here.ready + here.delayed + coming >= capacity) {
     return yield* new AtCapacity({ orchestrator, what: "dispatch", capacity })
   }
   const inbox = yield* own(queue.statistics(`wake/${orchestrator}`))
@@ -120,8 +131,11 @@ export const refuseAtCapacity = Effect.fnUntraced(function* (
  */
 export const dispatch = Effect.fnUntraced(function* (session: Session.Session, trace?: typeof Telemetry.Trace.Type) {
   const queue = yield* Queue
-  const payload = encodeDispatched({ session_id: session.session_id, ...(trace === undefined ? {} : { trace }) })
-  yield* own(queue.offer(queueOf(session.orchestrator), { id: session.session_id, payload }, { revive: true }))
+  const { flags, orchestrator, session_id } = session
+  const name = Flags.select(flags, "ENABLE_SESSION_PERSISTENCE", { on: queueOf, off: hereQueueOf })(orchestrator)
+  const alone = Flags.select(flags, "ENABLE_PARALLEL_EXECUTION", { on: {}, off: { alone: true } })
+  const payload = encodeDispatched({ session_id, ...alone, ...(trace === undefined ? {} : { trace }) })
+  yield* own(queue.offer(name, { id: session_id, payload }, { revive: true }))
 })
 
 /**
@@ -144,9 +158,27 @@ export const isDue = ({ runner, runs, status }: Session.Session): boolean =>
  */
 export const Dispatched = Schema.Struct({
   session_id: SessionId,
+  /** It works one at a time with others of whom this is said. */
+  alone: Schema.optionalKey(Schema.Boolean),
   /** The trace that its run is a part of. */
   trace: Schema.optionalKey(Telemetry.Trace)
 })
+
+/**
+ * When whoever spawns an agent gets its handle: at once, or when it has ended.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const returning = (session: Session.Session, handle: Handle): Effect.Effect<Handle, TransportError> =>
+  Flags.select(session.flags, "ENABLE_BACKGROUND_AGENTS", {
+    on: Effect.succeed(handle),
+    // One that is deleted meanwhile has ended too.
+    off: Effect.as(
+      Effect.catchTag(Effect.asVoid(handle.await), "SessionNotFound", () => Effect.void),
+      handle
+    )
+  })
 
 /**
  * What a session comes to, as a synthesis takes it.

@@ -4,10 +4,13 @@
  * @since 0.1.0
  */
 import { Layer } from "effect"
+import * as Flags from "./Flags.ts"
 import * as Journal from "./Journal.ts"
 import * as Queue from "./Queue.ts"
 import * as Sessions from "./Sessions.ts"
+import type { TransportError } from "./TransportError.ts"
 import * as Wakes from "./Wakes.ts"
+import * as here from "./internal/here.ts"
 
 /**
  * Both ports. A transport is a layer of them.
@@ -26,12 +29,28 @@ export type Transport = Journal.Journal | Queue.Queue
 export const layerMemory: Layer.Layer<Transport> = Layer.merge(Journal.layerMemory, Queue.layerMemory)
 
 /**
- * Sessions and wakes over a transport, which stays visible beside them.
+ * Sessions, wakes and flags over a transport, which stays visible beside them.
  *
  * @category layers
  * @since 0.1.0
  */
 export const services = <E, R>(
   transport: Layer.Layer<Transport, E, R>
-): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes, E, R> =>
-  Wakes.layer.pipe(Layer.provideMerge(Sessions.layer), Layer.provideMerge(transport))
+): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags, E | Flags.InvalidFlag | TransportError, R> =>
+  servicesWith(transport, Flags.layer)
+
+/**
+ * The same with flags of one's own, such as `Flags.layerFixed`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const servicesWith = <E, R, E2>(
+  transport: Layer.Layer<Transport, E, R>,
+  flags: Layer.Layer<Flags.Flags, E2, Journal.Journal>
+): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags, E | E2, R> =>
+  Wakes.layer.pipe(
+    Layer.provideMerge(Sessions.layer),
+    Layer.provideMerge(flags),
+    Layer.provideMerge(Layer.provide(here.layer, transport))
+  )

@@ -4,16 +4,20 @@
  * @since 0.1.0
  */
 import { Context, DateTime, type Duration, Effect, HashMap, HashSet, Layer, Option, Schema } from "effect"
+import * as Flags from "./Flags.ts"
 import * as Inbox from "./Inbox.ts"
 import { Journal } from "./Journal.ts"
 import { Queue } from "./Queue.ts"
 import type * as QueueLog from "./QueueLog.ts"
+import type { Session } from "./Session.ts"
 import { nowText, Sessions } from "./Sessions.ts"
 import type { TransportError } from "./TransportError.ts"
 import * as Wake from "./Wake.ts"
 import * as Handling from "./internal/handling.ts"
+import * as here from "./internal/here.ts"
 import * as Ledger from "./internal/ledger.ts"
 import { own } from "./internal/own.ts"
+import * as Polling from "./internal/polling.ts"
 import * as Replica from "./internal/Replica.ts"
 import * as Shelf from "./internal/Shelf.ts"
 
@@ -96,8 +100,11 @@ export interface HandleOptions {
 export class Wakes extends Context.Service<
   Wakes,
   {
-    /** Offers a committed wake to its orchestrator's queue. Offering it again changes nothing. */
-    readonly relay: (orchestrator: string, wake: Wake.Wake) => Effect.Effect<void, TransportError>
+    /**
+     * Offers a wake that its session has committed to the orchestrator's queue. Offering it again changes nothing. Where
+     * wake messaging is off nobody is woken: the orchestrator finds it by looking.
+     */
+    readonly relay: (session: Session, wake: Wake.Wake) => Effect.Effect<void, TransportError>
     /** Offers what was committed and never relayed, because its sender died in between. Answers how many there were. */
     readonly reconcile: (orchestrator?: string) => Effect.Effect<number, TransportError>
     /**
@@ -110,6 +117,15 @@ export class Wakes extends Context.Service<
       orchestrator: string,
       handler: (wake: Wake.Wake, attempt: number) => Effect.Effect<void, E, R>,
       options?: HandleOptions
+    ) => Effect.Effect<ReadonlyArray<Wake.Wake>, TransportError, R>
+    /**
+     * Looks once for wakes of sessions whose wake messaging is off, and handles them as `handle` does: oldest first, each
+     * acknowledged once its handler has succeeded, a dead letter after the last attempt.
+     */
+    readonly poll: <E, R>(
+      orchestrator: string,
+      handler: (wake: Wake.Wake, attempt: number) => Effect.Effect<void, E, R>,
+      options?: Pick<HandleOptions, "maxAttempts">
     ) => Effect.Effect<ReadonlyArray<Wake.Wake>, TransportError, R>
     /** Whether a wake is acknowledged or dead. */
     readonly isSettled: (orchestrator: string, wakeId: string) => Effect.Effect<boolean, TransportError>
@@ -135,52 +151,81 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     const queue = yield* Queue
     const sessions = yield* Sessions
 
-    const shelf = Shelf.make(shelfLimit, (orchestrator) =>
-      Replica.make<Inbox.Inbox, Inbox.Record, Inbox.Record, never>({
+    const shelf = Shelf.make(shelfLimit, (key) =>
+      Replica.make<Inbox.Inbox, Inbox.Record, typeof Inbox.Record.Encoded, never>({
         journal,
-        key: `inbox/${orchestrator}`,
+        key,
         record: Inbox.Record,
         initial: Inbox.empty,
         apply: Inbox.apply
       })
     )
-    const inbox = (orchestrator: string) => {
-      const { refresh, update } = shelf.get(orchestrator)
-      const weigh = (state: Inbox.Inbox) =>
-        Effect.sync(() => shelf.weigh(orchestrator, 1 + HashSet.size(state.acknowledged)))
+    const inboxAt = (key: string) => {
+      const { refresh, update } = shelf.get(key)
+      const weigh = (state: Inbox.Inbox) => Effect.sync(() => shelf.weigh(key, 1 + HashSet.size(state.acknowledged)))
       return { refresh: Effect.tap(refresh, weigh), update }
+    }
+    const inbox = (orchestrator: string) => inboxAt(`inbox/${orchestrator}`)
+    /** What nobody is woken by, and nothing is kept of, is settled in memory too. */
+    const keyFor = ({ flags, orchestrator }: Session) => {
+      const kept = `inbox/${orchestrator}`
+      const off = Flags.select(flags, "ENABLE_WAKE_MESSAGING", { on: kept, off: `${here.prefix}${kept}` })
+      return Flags.select(flags, "ENABLE_SESSION_PERSISTENCE", { on: kept, off })
     }
 
     const tallies: Handling.Desk["tallies"] = new Map()
 
-    const relay = Effect.fnUntraced(function* (orchestrator: string, wake: Wake.Wake, revive = false) {
+    const offer = Effect.fnUntraced(function* (orchestrator: string, wake: Wake.Wake, revive = false) {
       const message = { id: wake.wake_id, payload: encodeWake(wake), priority: Wake.rank[Wake.priorityOf(wake)] }
       yield* own(queue.offer(queueOf(orchestrator), message, { revive }))
     })
 
-    const acknowledge = (orchestrator: string, wakeId: string) =>
+    /** Its session is not kept: the inbox has to be what the ledger is counted from. */
+    const receive = (orchestrator: string, wake: Wake.Wake) =>
       inbox(orchestrator).update((state) =>
+        HashMap.has(state.received, wake.wake_id)
+          ? Effect.succeed([])
+          : Effect.map(nowText, (at) => [{ type: "received" as const, at, wake }])
+      )
+
+    const relay = ({ flags, orchestrator }: Session, wake: Wake.Wake) => {
+      const offered = offer(orchestrator, wake)
+      const woken = Flags.select(flags, "ENABLE_SESSION_PERSISTENCE", {
+        on: offered,
+        off: Effect.andThen(receive(orchestrator, wake), offered)
+      })
+      return Flags.select(flags, "ENABLE_WAKE_MESSAGING", { on: woken, off: Effect.void })
+    }
+
+    const acknowledge = (key: string, wakeId: string) =>
+      inboxAt(key).update((state) =>
         HashSet.has(state.acknowledged, wakeId)
           ? Effect.succeed([])
           : Effect.map(nowText, (at) => [{ type: "acknowledged" as const, at, wake_id: wakeId }])
       )
 
-    const bury = (orchestrator: string, wakeId: string, reason: string, original: Schema.Json) =>
-      inbox(orchestrator).update((state) =>
+    const bury = (key: string, wakeId: string, reason: string, original: Schema.Json) =>
+      inboxAt(key).update((state) =>
         Inbox.isSettled(state, wakeId)
           ? Effect.succeed([])
           : Effect.map(nowText, (at) => [{ type: "dead" as const, at, wake_id: wakeId, reason, original }])
       )
 
-    /** By orchestrator, what sessions have committed for it: the oldest session first, in the order of its journal. */
+    /**
+     * By orchestrator, what sessions that are kept have committed for it: the oldest session first, in the order of its
+     * journal. And by id, the wakes that nobody is woken by.
+     */
     const committed = Effect.fnUntraced(function* (only: string | undefined) {
-      const found = new Map<string, Array<Wake.Wake>>(only === undefined ? [] : [[only, []]])
-      for (const { orchestrator, wakes } of (yield* sessions.list({ orchestrator: only })).toReversed()) {
-        const all = found.get(orchestrator) ?? []
-        all.push(...wakes)
-        found.set(orchestrator, all)
+      const wakes = new Map<string, Array<Wake.Wake>>((yield* known(only)).map((name) => [name, []]))
+      const polled = new Set<string>()
+      for (const session of (yield* sessions.list({ orchestrator: only })).toReversed()) {
+        if (!isKept(session)) continue
+        const all = wakes.get(session.orchestrator) ?? []
+        all.push(...session.wakes)
+        wakes.set(session.orchestrator, all)
+        if (Polling.isPolled(session)) for (const { wake_id } of session.wakes) polled.add(wake_id)
       }
-      return found
+      return { wakes, polled }
     })
 
     /** Those of whom an inbox or a queue is left, whether or not they have sessions. */
@@ -192,18 +237,38 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     })
 
     // The inbox is read last: what is committed and not settled there is pending, whatever happened meanwhile.
-    const pending = Effect.fn("Wakes.pending")(function* (only?: string) {
+    const outstanding = Effect.fnUntraced(function* (only?: string) {
       const found: Array<Pending> = []
-      for (const [orchestrator, wakes] of yield* committed(only)) {
+      const { polled, wakes } = yield* committed(only)
+      for (const [orchestrator, of] of wakes) {
         const queued = new Map((yield* own(queue.inspect(queueOf(orchestrator)))).map((item) => [item.id, item]))
         const state = yield* inbox(orchestrator).refresh
-        for (const wake of wakes) {
+        for (const wake of [...of, ...Inbox.receivedOf(state)]) {
           if (Inbox.isSettled(state, wake.wake_id)) continue
           const item = queued.get(wake.wake_id)
           found.push({ wake, orchestrator, attempt: item?.attempt ?? 0, state: stateOf(item?.state) })
         }
       }
-      return oldestFirst(found)
+      return { pending: found, polled }
+    })
+
+    const desk: Polling.Desk = {
+      sessions,
+      inbox: (session) => inboxAt(keyFor(session)).refresh,
+      acknowledge: (session, id) => acknowledge(keyFor(session), id),
+      bury: (session, wake, reason) => bury(keyFor(session), wake.wake_id, reason, encodeWake(wake)),
+      failed: new Map()
+    }
+
+    const pending = Effect.fn("Wakes.pending")(function* (only?: string) {
+      const here = (yield* Polling.due(desk, only)).filter(({ session }) => !isKept(session))
+      const unkept = here.map(({ session, wake }): Pending => ({
+        wake,
+        orchestrator: session.orchestrator,
+        attempt: 0,
+        state: "unrelayed"
+      }))
+      return oldestFirst([...(yield* outstanding(only)).pending, ...unkept])
     })
 
     // The inbox and the queue are read first: what they know must then be committed.
@@ -214,11 +279,12 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
         const queued = (yield* own(queue.inspect(queueOf(orchestrator)))).map((item) => item.id)
         before.set(orchestrator, { inbox: state, queued })
       }
-      const wakes = yield* committed(only)
+      const { wakes } = yield* committed(only)
       const parts: Array<Audit> = []
       for (const orchestrator of new Set([...before.keys(), ...wakes.keys()])) {
         const sources = before.get(orchestrator) ?? { inbox: Inbox.empty, queued: [] }
-        const of = wakes.get(orchestrator) ?? []
+        const received = Inbox.receivedOf(yield* inbox(orchestrator).refresh)
+        const of = [...(wakes.get(orchestrator) ?? []), ...received]
         const lost = yield* Effect.filter(of, ({ wake_id }) =>
           Inbox.isSettled(sources.inbox, wake_id)
             ? Effect.succeed(false)
@@ -234,16 +300,26 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     const find = Effect.fnUntraced(function* (wakeId: string) {
       const session = yield* sessions
         .get(wakeId.slice(0, Math.max(wakeId.indexOf("/"), 0)))
-        .pipe(Effect.catchTag("SessionNotFound", () => new WakeNotFound({ wake_id: wakeId })))
-      const wake = session.wakes.find((wake) => wake.wake_id === wakeId)
-      return wake === undefined ? yield* new WakeNotFound({ wake_id: wakeId }) : { session, wake }
+        .pipe(Effect.catchTag("SessionNotFound", () => Effect.succeed(undefined)))
+      const wake = session?.wakes.find((wake) => wake.wake_id === wakeId)
+      if (session !== undefined && wake !== undefined) {
+        return { orchestrator: session.orchestrator, key: keyFor(session), wake }
+      }
+      for (const orchestrator of session === undefined ? yield* known(undefined) : []) {
+        const received = HashMap.get((yield* inbox(orchestrator).refresh).received, wakeId)
+        if (Option.isSome(received)) return { orchestrator, key: `inbox/${orchestrator}`, wake: received.value.wake }
+      }
+      return yield* new WakeNotFound({ wake_id: wakeId })
     })
 
     return Wakes.of({
-      relay: (orchestrator, wake) => relay(orchestrator, wake),
+      relay,
       reconcile: Effect.fn("Wakes.reconcile")(function* (only) {
-        const unrelayed = (yield* pending(only)).filter(({ state }) => state === "unrelayed")
-        yield* Effect.forEach(unrelayed, ({ orchestrator, wake }) => relay(orchestrator, wake, true), { discard: true })
+        const { pending, polled } = yield* outstanding(only)
+        const unrelayed = oldestFirst(pending).filter(
+          ({ state, wake }) => state === "unrelayed" && !polled.has(wake.wake_id)
+        )
+        yield* Effect.forEach(unrelayed, ({ orchestrator, wake }) => offer(orchestrator, wake, true), { discard: true })
         return unrelayed.length
       }),
       handle: (orchestrator, handler, options) => {
@@ -255,17 +331,20 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
           sessions,
           inbox: refresh,
           tallies,
-          acknowledge: (id) => acknowledge(orchestrator, id),
-          bury: (id, reason, original) => bury(orchestrator, id, reason, original)
+          acknowledge: (id) => acknowledge(`inbox/${orchestrator}`, id),
+          bury: (id, reason, original) => bury(`inbox/${orchestrator}`, id, reason, original)
         }
         return Handling.handle(desk, handler, options)
       },
-      isSettled: (orchestrator, wakeId) =>
-        Effect.map(inbox(orchestrator).refresh, (state) => Inbox.isSettled(state, wakeId)),
+      poll: (orchestrator, handler, options) => Polling.handle(desk, orchestrator, handler, options),
+      isSettled: Effect.fnUntraced(function* (orchestrator, wakeId) {
+        if (Inbox.isSettled(yield* inbox(orchestrator).refresh, wakeId)) return true
+        return Inbox.isSettled(yield* inboxAt(`${here.prefix}inbox/${orchestrator}`).refresh, wakeId)
+      }),
       acknowledge: Effect.fn("Wakes.acknowledge")(function* (wakeId) {
-        const { session } = yield* find(wakeId)
-        yield* acknowledge(session.orchestrator, wakeId)
-        yield* own(queue.settle(queueOf(session.orchestrator), wakeId, { type: "completed" }))
+        const { key, orchestrator } = yield* find(wakeId)
+        yield* acknowledge(key, wakeId)
+        yield* own(queue.settle(queueOf(orchestrator), wakeId, { type: "completed" }))
       }),
       pending,
       dead: Effect.fn("Wakes.dead")(function* (only) {
@@ -279,15 +358,15 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
         return lists.flat().sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? -1 : 1))
       }),
       requeue: Effect.fn("Wakes.requeue")(function* (wakeId) {
-        const { session, wake } = yield* find(wakeId)
-        const { refresh, update } = inbox(session.orchestrator)
+        const { key, orchestrator, wake } = yield* find(wakeId)
+        const { refresh, update } = inboxAt(key)
         yield* refresh
         yield* update((state) =>
           HashMap.has(state.dead, wakeId)
             ? Effect.map(nowText, (at) => [{ type: "requeued" as const, at, wake_id: wakeId }])
             : Effect.fail(new WakeNotFound({ wake_id: wakeId }))
         )
-        yield* relay(session.orchestrator, wake, true)
+        yield* offer(orchestrator, wake, true)
       }),
       audit
     })
@@ -301,6 +380,8 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
  * @since 0.1.0
  */
 export const queueOf = (orchestrator: string): string => `wake/${orchestrator}`
+
+const isKept = ({ flags }: Session) => Flags.select(flags, "ENABLE_SESSION_PERSISTENCE", { on: true, off: false })
 
 /** How many acknowledgements of inboxes are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 1_000_000

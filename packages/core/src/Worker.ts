@@ -44,8 +44,15 @@ export interface Options {
   /** Where this is, for the record. */
   readonly host?: string | undefined
   readonly pid?: number | undefined
-  /** What a run needs before it begins, and may lend while it waits; without it nothing bounds how many there are. */
-  readonly permit?: Effect.Effect<Permits.Permit, TransportError | Permits.NoHand, Queue | Scope.Scope> | undefined
+  /** Where they wait; the dispatch queue of the orchestrator by default. */
+  readonly queue?: string | undefined
+  /**
+   * What a run needs before it begins, alone or beside others, and may lend while it waits; without it nothing bounds how
+   * many there are.
+   */
+  readonly permit?:
+    | ((alone: boolean) => Effect.Effect<Permits.Permit, TransportError | Permits.NoHand, Queue | Scope.Scope>)
+    | undefined
   /** The runs that may wait before an agent that spawns others is refused; 100 by default. */
   readonly capacity?: number | undefined
   /** Waited for before a run that was taken is begun: at a shut-down nothing is begun that another worker gives back. */
@@ -102,9 +109,9 @@ const executeNext = Effect.fnUntraced(
     const sessions = yield* Sessions
     // How often an attempt may fail is up to the session; a run whose worker died is always taken over.
     const take = { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: backOff(yield* Random.next) }
-    const delivery = yield* own(queue.take(Spawn.queueOf(options.orchestrator), take))
+    const delivery = yield* own(queue.take(options.queue ?? Spawn.queueOf(options.orchestrator), take))
     yield* options.admit ?? Effect.void
-    const { session_id, trace } = yield* Effect.mapError(decodeDispatched(delivery.payload), reject)
+    const { alone = false, session_id, trace } = yield* Effect.mapError(decodeDispatched(delivery.payload), reject)
     const open = sessions.open(session_id, { patient: true })
     const taken = Effect.gen(function* () {
       const [reading, session] = yield* Effect.timed(
@@ -113,7 +120,7 @@ const executeNext = Effect.fnUntraced(
         )
       )
       if (options.picky === true) yield* leaveToOthers(session)
-      const permit = yield* options.permit ?? Effect.succeed(Permits.unbounded)
+      const permit = yield* options.permit?.(alone) ?? Effect.succeed(Permits.unbounded)
       if (yield* wasAbandoned(session)) return
       yield* execute(options, delivery, session, permit, reading)
     })
@@ -167,13 +174,24 @@ export const run = Effect.fn("Worker.run")(function* (
   options: Options & {
     /** How many runs this process executes at once. */
     readonly concurrency: number
+    /** How many of those that are not kept, and can be executed nowhere else; as many by default. */
+    readonly here?: number | undefined
     /** The pool of the tree that the orchestrator belongs to; its own by default. */
     readonly pool?: string | undefined
   }
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
-  const hands = yield* Semaphore.make(options.concurrency)
-  return yield* work(options, hands)
+  const { concurrency, here = concurrency } = options
+  return yield* work(options, yield* lanesOf(concurrency, here))
 })
+
+/** How many runs at once this process takes from where all can, and of those that it has spawned for itself. */
+const lanesOf = Effect.fnUntraced(function* (concurrency: number, here: number) {
+  const all = { places: concurrency, hands: yield* Semaphore.make(concurrency), queueOf: Spawn.queueOf }
+  const own = { places: here, hands: yield* Semaphore.make(here), queueOf: Spawn.hereQueueOf }
+  return [all, own]
+})
+
+type Lane = Effect.Success<ReturnType<typeof lanesOf>>[number]
 
 /**
  * @category models
@@ -197,7 +215,7 @@ export const serve = Effect.fn("Worker.serve")(function* (
     readonly orchestrator?: string | undefined
   }
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
-  const hands = yield* Semaphore.make(options.concurrency)
+  const lanes = yield* lanesOf(options.concurrency, options.concurrency)
   const served = yield* FiberMap.make<string, never, never>()
   const scope = yield* Effect.scope
   const { orchestrator: only } = options
@@ -209,21 +227,30 @@ export const serve = Effect.fn("Worker.serve")(function* (
       if (!names.has(name)) yield* Effect.forkIn(FiberMap.remove(served, name), scope, { startImmediately: true })
     }
     for (const name of names) {
-      const working = Effect.scoped(work({ ...options, orchestrator: name, picky: true }, hands))
+      const working = Effect.scoped(work({ ...options, orchestrator: name, picky: true }, lanes))
       yield* FiberMap.run(served, name, working, { onlyIfMissing: true })
     }
   })
   return yield* Effect.andThen(steadily(look, Schedule.spaced("500 millis")), Effect.never)
 })
 
-/** Takes one run after another while there is a hand for it: one that would wait here may find one elsewhere. */
+interface WorkOptions extends Options {
+  readonly pool?: string | undefined
+  readonly picky?: boolean | undefined
+}
+
 const work = Effect.fnUntraced(function* (
-  options: Options & {
-    readonly concurrency: number
-    readonly pool?: string | undefined
-    readonly picky?: boolean | undefined
-  },
-  hands: Semaphore.Semaphore
+  options: WorkOptions,
+  lanes: ReadonlyArray<Lane>
+): Effect.fn.Return<never, never, Services | Scope.Scope> {
+  yield* Effect.forEach(lanes, (lane) => workIn(options, lane), { concurrency: "unbounded", discard: true })
+  return yield* Effect.never
+})
+
+/** Takes one run after another while there is a hand for it: one that would wait here may find one elsewhere. */
+const workIn = Effect.fnUntraced(function* (
+  options: WorkOptions,
+  { hands, places, queueOf }: Lane
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
   const { orchestrator, pool = orchestrator } = options
   // Ended together: each may take its time.
@@ -231,13 +258,17 @@ const work = Effect.fnUntraced(function* (
   const turn = Effect.gen(function* () {
     yield* hands.withPermit(Effect.void)
     const begun = yield* Deferred.make<void, Failures>()
-    const permit = Effect.tap(Permits.acquireWith(hands, pool), () => Deferred.succeed(begun, undefined))
+    const permit = (alone: boolean) =>
+      Effect.tap((alone ? Permits.acquireAlone : Permits.acquireWith)(hands, pool), () =>
+        Deferred.succeed(begun, undefined)
+      )
+    const queue = queueOf(orchestrator)
     const ended = Effect.fnUntraced(function* (exit: Exit.Exit<void, Failures>) {
       const early = yield* Deferred.done(begun, exit)
       if (early || Exit.isSuccess(exit)) return
       yield* Effect.logWarning("A run was not executed to its end, and will be taken again", exit.cause)
     })
-    yield* FiberSet.run(running, Effect.flatMap(Effect.exit(takeNext({ ...options, permit })), ended))
+    yield* FiberSet.run(running, Effect.flatMap(Effect.exit(takeNext({ ...options, permit, queue })), ended))
     yield* Deferred.await(begun)
   }).pipe(
     Effect.catchTag("GivenBack", ({ foreign }) =>
@@ -246,7 +277,7 @@ const work = Effect.fnUntraced(function* (
         : Effect.delay(Effect.logInfo(`Left to other workers: ${foreign}, which nothing here executes`), "5 seconds")
     )
   )
-  const turns = Array.from({ length: options.concurrency }, () => steadily(turn, Schedule.forever))
+  const turns = Array.from({ length: places }, () => steadily(turn, Schedule.forever))
   yield* Effect.all(turns, { concurrency: "unbounded", discard: true })
   return yield* Effect.never
 })

@@ -6,6 +6,7 @@
 import { Deferred, Duration, Effect, identity, Option, Path, Schedule, Schema } from "effect"
 import type * as Agent from "./Agent.ts"
 import type * as AgentRunner from "./AgentRunner.ts"
+import * as Flags from "./Flags.ts"
 import { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
 import * as Orchestrator from "./Orchestrator.ts"
@@ -25,6 +26,7 @@ import * as WorkflowRuns from "./WorkflowRuns.ts"
 import { attending } from "./internal/attending.ts"
 import { again, fingerprintOf, isAgain } from "./internal/fingerprint.ts"
 import { following } from "./internal/following.ts"
+import { isLost } from "./internal/lost.ts"
 import { patiently } from "./internal/patience.ts"
 import { reportOf, synthesisOf } from "./internal/synthesizing.ts"
 import { makeWorkflowWatch } from "./internal/workflowWatch.ts"
@@ -42,10 +44,10 @@ export interface Options {
   readonly runId?: string | undefined
   /** Starts anew, even if an earlier run of the same workflow was interrupted. */
   readonly fresh?: boolean | undefined
-  /** One agent at a time, in order. */
-  readonly sequential?: boolean | undefined
   /** Whether all agents are left to workers in other processes (`Worker.serve`); otherwise those only help. */
   readonly elsewhere?: boolean | undefined
+  /** Flags of its own: what they switch off is off for all of its agents. */
+  readonly flags?: Flags.Some | undefined
   /** Hears what happens, as it happens. What goes wrong in it harms no run. */
   readonly onEvent?: ((event: Event) => Effect.Effect<void>) | undefined
   readonly host?: string | undefined
@@ -109,7 +111,10 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
   const log = yield* WorkflowRuns.open(runId, { patient: true })
   if (WorkflowRun.isOver(yield* log.refresh)) return yield* WorkflowRuns.document(runId)
 
-  const maxParallel = options.sequential === true ? 1 : workflow.max_parallel
+  const maxParallel = Flags.select(Flags.both(yield* Flags.inForce, options.flags), "ENABLE_PARALLEL_EXECUTION", {
+    on: workflow.max_parallel,
+    off: 1
+  })
   const tell = (event: Event) =>
     Effect.catchCause(onEvent(event), (cause) => Effect.logWarning("A listener of the run failed", cause))
 
@@ -144,7 +149,8 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
       isTerminal(wake.status)
         ? Effect.flatMap(sessions.get(wake.session_id), finish).pipe(
             Effect.asVoid,
-            Effect.catchTag("SessionNotFound", Effect.die)
+            // It was lost with its process: it runs again, and wakes again.
+            Effect.catchTag("SessionNotFound", () => Effect.void)
           )
         : Effect.void,
     onAlert: alert,
@@ -209,13 +215,18 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     synthesis: Synthesis.Synthesis | undefined
   ) {
     // The id is chosen and committed first: a crash after the session is created finds it again.
-    const made = yield* SessionId.make(agent.role, agent.task_type)
+    const flags = Flags.both(yield* Flags.inForce, options.flags, agent.flags)
+    const before = log.current().spawned.get(agent.name)
+    const lost = before?.fingerprint === fingerprint && (yield* patiently(isLost(before)))
+    if (lost) yield* Effect.logWarning(lostMessage(agent.name))
+    // Whoever was spawned after one that is lost knows it by its id.
+    const chosen = lost ? before.session_id : yield* SessionId.make(agent.role, agent.task_type)
     const { spawned } = yield* commit((state, at) =>
-      state.spawned.get(agent.name)?.fingerprint === fingerprint
+      state.spawned.get(agent.name)?.fingerprint === fingerprint && !lost
         ? []
-        : [{ type: "spawned", at, agent: agent.name, session_id: made, fingerprint }]
+        : [{ type: "spawned", at, agent: agent.name, session_id: chosen, fingerprint, ...Flags.noted(flags) }]
     )
-    const id = spawned.get(agent.name)?.session_id ?? made
+    const id = spawned.get(agent.name)?.session_id ?? chosen
     const task = {
       id,
       name: agent.name,
@@ -233,6 +244,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
       },
       runner: yield* runnerOf(agent, folder),
       metadata: { workflow: workflow.name, run_id: runId },
+      flags,
       ...(synthesis === undefined ? {} : { synthesis: encodeSynthesis(synthesis) })
     }
     const toldOf = options.elsewhere === true ? yield* following(id, tellOf) : identity
@@ -309,7 +321,11 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     const latest = [state.spawned.get(agent.name), state.finished.get(agent.name)]
     const fingerprint = latest.some((record) => record?.fingerprint === again(given)) ? again(given) : given
     const known = log.current().finished.get(agent.name)
-    const remembered = known?.fingerprint === fingerprint && known.status !== "skipped" && known.status !== "blocked"
+    const remembered =
+      known?.fingerprint === fingerprint &&
+      known.status !== "skipped" &&
+      known.status !== "blocked" &&
+      !(yield* patiently(isLost(log.current().spawned.get(agent.name))))
     const finished = remembered ? known : yield* perform(agent, needs, fingerprint)
     yield* tell({ type: "finished", agent: agent.name, finished, remembered })
     yield* watch.finished(log.current())
@@ -344,8 +360,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     yield* tell({ type: "begun", at: begun.begun?.at ?? "", run_id: runId, resumed, ...plan })
     yield* Effect.forkScoped(obeying)
     if (workflow.timeout !== undefined) yield* Effect.forkScoped(timingOut(workflow.timeout))
-    if (maxParallel === 1) yield* Effect.forEach(inOrder(workflow), step)
-    else yield* Effect.forEach(workflow.agents, step, { concurrency: "unbounded" })
+    yield* Effect.forEach(inOrder(workflow), step, { concurrency: maxParallel === 1 ? 1 : "unbounded" })
     const { finished } = log.current()
     const used = new Set(workflow.agents.flatMap(({ name }) => finished.get(name)?.session_id ?? []))
     yield* patiently(WorkflowRuns.cancelSessions(runId, "its workflow was changed", used))
@@ -389,6 +404,9 @@ const claudeOf = Effect.fnUntraced(function* ({ budget, cwd, model, silence, too
   }
   return runner
 })
+
+const lostMessage = (agent: string) =>
+  `The run of agent "${agent}" was lost with its process, because sessions are not kept: it runs again`
 
 const encodeSynthesis = Schema.encodeSync(Synthesis.Synthesis)
 

@@ -8,6 +8,7 @@ import type { Workflow } from "./WorkflowFile.ts"
 import { order } from "./WorkflowFile.ts"
 import type { Finished, WorkflowRun } from "./WorkflowRun.ts"
 import { fingerprintOf, isOf } from "./internal/fingerprint.ts"
+import { isLost } from "./internal/lost.ts"
 
 /**
  * @category models
@@ -42,7 +43,8 @@ export const make = Effect.fn("WorkflowPlan.make")(function* (run: WorkflowRun, 
     const known = run.finished.get(name)
     if (agent === undefined) continue
     const needs = agent.needs.flatMap((need) => remembered.get(need) ?? [])
-    if (known === undefined || known.status === "skipped" || known.status === "blocked") open.push(name)
+    const lost = yield* isLost(run.spawned.get(name))
+    if (known === undefined || lost || known.status === "skipped" || known.status === "blocked") open.push(name)
     else if (needs.length < agent.needs.length) dependent.push(name)
     else if (isOf(known.fingerprint, yield* fingerprintOf(agent, folder, needs))) remembered.set(name, known)
     else changed.push(name)

@@ -5,6 +5,7 @@
  */
 import { Result as EffectResult, Schema } from "effect"
 import { Problem, Result } from "./Agent.ts"
+import { Some } from "./Flags.ts"
 import { type Session, workedSince } from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
 import { Resolution } from "./Resolution.ts"
@@ -56,7 +57,9 @@ const Spawned = Schema.Struct({
   agent: Schema.String,
   session_id: SessionId,
   /** Of all that its result depends on: its entry, the results of its needs, the files in its command. */
-  fingerprint: Schema.String
+  fingerprint: Schema.String,
+  /** The flags that were off for it. */
+  flags: Schema.optionalKey(Some)
 })
 
 const Finished = Schema.Struct({
@@ -71,6 +74,12 @@ const Finished = Schema.Struct({
   finished_at: Schema.optionalKey(Timestamp),
   error: Schema.optionalKey(Problem)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Spawned = typeof Spawned.Type
 
 /**
  * One record of the journal `workflow/<run id>`.
@@ -124,7 +133,7 @@ export interface WorkflowRun {
   readonly generation: number
   readonly begun: typeof Begun.Type | undefined
   readonly started_at: string
-  readonly spawned: ReadonlyMap<string, typeof Spawned.Type>
+  readonly spawned: ReadonlyMap<string, Spawned>
   /** How agents ended; nothing of one that was spawned anew since. */
   readonly finished: ReadonlyMap<string, Finished>
   readonly syntheses: ReadonlyMap<string, Synthesis>

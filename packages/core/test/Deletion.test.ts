@@ -5,6 +5,7 @@ import * as Branch from "../src/Branch.ts"
 import * as Deletion from "../src/Deletion.ts"
 import { Journal } from "../src/Journal.ts"
 import * as Outbox from "../src/Outbox.ts"
+import * as Flags from "../src/Flags.ts"
 import * as Sessions from "../src/Sessions.ts"
 import * as Transport from "../src/Transport.ts"
 import * as Wakes from "../src/Wakes.ts"
@@ -12,7 +13,10 @@ import * as Wakes from "../src/Wakes.ts"
 const inMemory = <A, E>(
   effect: Effect.Effect<A, E, Transport.Transport | Sessions.Sessions | Wakes.Wakes>
 ): Effect.Effect<A, E> =>
-  Effect.provide(effect, Layer.merge(Layer.fresh(Transport.services(Transport.layerMemory)), Logger.layer([])))
+  Effect.provide(
+    effect,
+    Layer.merge(Layer.fresh(Transport.servicesWith(Transport.layerMemory, Flags.layerFixed({}))), Logger.layer([]))
+  )
 
 const create = (id: string) =>
   Sessions.Sessions.use((sessions) => sessions.create({ id, role: "auditor", taskType: "x", prompt: id }))

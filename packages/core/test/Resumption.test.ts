@@ -5,12 +5,13 @@ import * as Journal from "../src/Journal.ts"
 import * as Outbox from "../src/Outbox.ts"
 import * as Resumption from "../src/Resumption.ts"
 import * as Session from "../src/Session.ts"
+import * as Flags from "../src/Flags.ts"
 import * as Sessions from "../src/Sessions.ts"
 import * as Transport from "../src/Transport.ts"
 import * as Worker from "../src/Worker.ts"
 import * as Wakes from "../src/Wakes.ts"
 
-const services = Layer.fresh(Transport.services(Transport.layerMemory))
+const services = Layer.fresh(Transport.servicesWith(Transport.layerMemory, Flags.layerFixed({})))
 const inMemory = <A, E>(
   effect: Effect.Effect<A, E, Transport.Transport | Sessions.Sessions | Wakes.Wakes>
 ): Effect.Effect<A, E> => Effect.provide(effect, Layer.merge(services, Logger.layer([])))

@@ -597,7 +597,7 @@ ${Array.from({ length: count }, (_, index) => `  - { name: n${index}, role: AUDI
             now.delete(name)
           })
         )
-        const document = yield* run(agents, many(6), { sequential: true })
+        const document = yield* run(agents, many(6), { flags: { ENABLE_PARALLEL_EXECUTION: false } })
         assert.deepStrictEqual([most, document.max_parallel, document.status], [1, 1, "complete"])
         assert.deepStrictEqual(agents.executed, yield* Effect.map(parse(many(6)), WorkflowFile.order))
         assert.deepStrictEqual(

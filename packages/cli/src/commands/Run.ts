@@ -197,7 +197,7 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
       file,
       runId: Option.getOrUndefined(input.runId),
       fresh: input.fresh,
-      sequential: input.sequential,
+      flags: input.sequential ? { ENABLE_PARALLEL_EXECUTION: false } : {},
       elsewhere: input.elsewhere,
       ...(yield* Process.identity),
       onEvent: (event) => {

@@ -118,7 +118,7 @@ export const execute = Effect.fnUntraced(function* (
     const { wake } = yield* commit((current, at) =>
       Effect.map(findingWake(current, event), (wake) => ({ type: "finding" as const, at, run, wake }))
     )
-    yield* Outbox.relay(begun.orchestrator, wake)
+    yield* Outbox.relay(begun, wake)
   })
 
   /** State, result and wake in one record; then the wake is offered. */
@@ -140,7 +140,7 @@ export const execute = Effect.fnUntraced(function* (
       }))
     )
     yield* Metric.update(Metric.withAttributes(Telemetry.runs, { status }), 1)
-    yield* Outbox.relay(begun.orchestrator, wake)
+    yield* Outbox.relay(begun, wake)
   })
 
   const check = session.refresh.pipe(

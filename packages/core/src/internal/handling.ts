@@ -113,18 +113,23 @@ const deal = Effect.fnUntraced(function* <E, R>(
 
 /** The session that has sent a wake, or why there is none here, as far as can be told. */
 const findSession = (
-  { orchestrator, sessions }: Desk,
+  { inbox, orchestrator, sessions }: Desk,
   wake: Wake.Wake
-): Effect.Effect<Session | string, TransportError> =>
+): Effect.Effect<Pick<Session, "wakes"> | string, TransportError> =>
   sessions.get(wake.session_id).pipe(
-    Effect.map((session) => {
+    Effect.map((session): Pick<Session, "wakes"> | string => {
       if (session.orchestrator !== orchestrator) {
         return `session ${session.session_id} wakes "${session.orchestrator}", not "${orchestrator}"`
       }
       const isKnown = session.wakes.some((known) => known.wake_id === wake.wake_id)
       return isKnown ? session : `session ${session.session_id} never sent it`
     }),
-    Effect.catchTag("SessionNotFound", (error) => Effect.succeed(error.message)),
+    Effect.catchTag("SessionNotFound", (error) =>
+      Effect.map(inbox, (state): Pick<Session, "wakes"> | string => {
+        const wakes = Inbox.receivedOf(state).filter(({ session_id }) => session_id === wake.session_id)
+        return wakes.some(({ wake_id }) => wake_id === wake.wake_id) ? { wakes } : error.message
+      })
+    ),
     Effect.catchIf(
       (error) => !isTransient(error),
       ({ message }) => Effect.succeed(`its session cannot be read: ${message}`)

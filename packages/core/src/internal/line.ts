@@ -135,7 +135,7 @@ export const make = Effect.fnUntraced(function* ({ capacity, hear, permit, pulse
           )
         )
       if (Spawn.isDue(child)) yield* Spawn.dispatch(child)
-      return handle(child)
+      return yield* Spawn.returning(child, handle(child))
     }, Effect.provideContext(context)),
     collect: (handles) =>
       waiting(

@@ -4,6 +4,7 @@ import * as Journal from "../../src/Journal.ts"
 import * as Queue from "../../src/Queue.ts"
 import * as QueueLog from "../../src/QueueLog.ts"
 import * as Sessions from "../../src/Sessions.ts"
+import * as Flags from "../../src/Flags.ts"
 import * as Transport from "../../src/Transport.ts"
 import { TransportError } from "../../src/TransportError.ts"
 import * as Wakes from "../../src/Wakes.ts"
@@ -204,7 +205,7 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
 
   const process: Process = {
     pid,
-    layer: Layer.fresh(Transport.services(Layer.merge(journals, queues))),
+    layer: Layer.fresh(Transport.servicesWith(Layer.merge(journals, queues), Flags.layerFixed({}))),
     calls: () => count,
     isDead: () => self.dead,
     killed: Deferred.await(killed),
