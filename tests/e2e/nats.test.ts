@@ -24,6 +24,17 @@ describe("the same program on NATS", () => {
     assert.strictEqual(killed, 6)
   }, 120_000)
 
+  it("is looked at by the doctor, who makes nothing there", async () => {
+    const transport = await natsTransport(cleanups, temporaryFolder(cleanups))
+    const missing = ["SARTOR_default_JOURNAL", "SARTOR_default_QUEUE"]
+    for (let visit = 1; visit <= 2; visit++) {
+      const report = await json(["doctor", ...transport])
+      assert.deepStrictEqual([report.streams, report.missing, report.differences], [[], missing, []])
+    }
+    await json(["session", "list", ...transport])
+    assert.deepStrictEqual((await json(["doctor", ...transport])).missing, [])
+  })
+
   it("audits a site, with every wake accounted for", async () => {
     const transport = await natsTransport(cleanups, temporaryFolder(cleanups))
     const workflow = join(import.meta.dirname, "..", "..", "examples", "01-site-audit", "workflow.yaml")

@@ -55,7 +55,7 @@ const nats = Layer.unwrap(
 )
 
 /**
- * What the NATS server is and promises.
+ * What the NATS server is and promises, without making anything there.
  *
  * @category constructors
  * @since 0.1.0
@@ -65,7 +65,7 @@ export const inspectingNats = (options: {
 }): Effect.Effect<NatsReport.NatsReport, TransportError.TransportError, Settings> =>
   Effect.gen(function* () {
     const { NatsClient, NatsReport } = yield* natsPackage
-    return yield* Effect.provide(NatsReport.make(options), NatsClient.layer(yield* natsOptions))
+    return yield* Effect.provide(NatsReport.make(options), NatsClient.layerLooking(yield* natsOptions))
   }).pipe(
     Effect.timeoutOrElse({
       duration: "15 seconds",

@@ -5,6 +5,7 @@
  */
 import { type JetStreamClient, jetstream, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream"
 import {
+  type Authenticator,
   connect,
   credsAuthenticator,
   errors,
@@ -118,6 +119,15 @@ export const layer = (options: Options = {}): Layer.Layer<NatsClient, TransportE
   Layer.effect(NatsClient, make(options))
 
 /**
+ * Connects, looks, and makes nothing: for who wants to know what a server is before it is used.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerLooking = (options: Options = {}): Layer.Layer<NatsClient, TransportError.TransportError> =>
+  Layer.effect(NatsClient, attach(options))
+
+/**
  * Reads the options from `SARTOR_NATS_URL` (several separated by commas), `SARTOR_NAMESPACE`, `SARTOR_NATS_REPLICAS`; credentials from
  * `SARTOR_NATS_USER` and `SARTOR_NATS_PASSWORD`, `SARTOR_NATS_TOKEN`, `SARTOR_NATS_NKEY` (a seed) or `SARTOR_NATS_CREDS` (the path of a
  * file); and TLS from `SARTOR_NATS_CA`, `SARTOR_NATS_CERT` and `SARTOR_NATS_KEY` (paths).
@@ -159,7 +169,13 @@ export const config: Config.Config<Options> = Config.all({
   })
 )
 
-const make = Effect.fnUntraced(function* (
+const make = Effect.fnUntraced(function* (options: Options) {
+  const client = yield* attach(options)
+  yield* Streams.ensure(client.manager, client.names, client.replicas)
+  return client
+})
+
+const attach = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<NatsClient["Service"], TransportError.TransportError, Scope.Scope> {
   const { namespace = "default", replicas = 1 } = options
@@ -185,7 +201,6 @@ const make = Effect.fnUntraced(function* (
     try: () => jetstreamManager(connection, { timeout: requestTimeout }),
     catch: (cause) => withoutJetStream(cause, where)
   })
-  yield* Streams.ensure(manager, names, replicas)
 
   const server = () => connection.getServer()
   const health = yield* SubscriptionRef.make<Health>({ status: "connected", server: server() })
@@ -331,11 +346,19 @@ const authentication = Effect.fnUntraced(function* (credentials: Credentials | u
       return { authenticator: credsAuthenticator(new TextEncoder().encode(Redacted.value(credentials.creds))) }
     case "file": {
       const { path } = credentials
-      const read = Effect.try({
+      let known = yield* Effect.try({
         try: () => fs.readFileSync(path),
         catch: () => Calls.unavailable("connect", `the credentials file ${path} cannot be read`)
       })
-      return { authenticator: credsAuthenticator(yield* read) }
+      // Read anew at each connection: credentials that expire are followed by others in the same place.
+      const authenticator: Authenticator = (nonce) => {
+        known = Result.getOrElse(
+          Result.try(() => fs.readFileSync(path)),
+          () => known
+        )
+        return credsAuthenticator(known)(nonce)
+      }
+      return { authenticator }
     }
   }
 })

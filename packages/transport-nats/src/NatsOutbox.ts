@@ -1,34 +1,30 @@
 /**
- * Keeps what wakes an orchestrator in a journal of this machine until the orchestrator has acknowledged it: an acknowledgement of the server
+ * Keeps what wakes an orchestrator in a queue of this machine until the orchestrator has acknowledged it: an acknowledgement of the server
  * alone may be lost with its power, or with a store that is restored from an older copy.
  *
  * @since 0.1.0
  */
-import { Inbox, type Journal, Key, TransportError } from "@sartor/core"
-import { Clock, DateTime, Effect, Option, Result, Schema, type Scope, Semaphore, Stream } from "effect"
+import { Inbox, type Journal, Key, Queue, TransportError } from "@sartor/core"
+import { Clock, DateTime, Effect, Option, Result, Schema, type Scope, Stream } from "effect"
 import * as Calls from "./internal/Calls.ts"
 import * as Publishing from "./internal/Publishing.ts"
 import type { NatsClient } from "./NatsClient.ts"
 
-/** One record of the outbox. */
-const Record = Schema.Union([
-  /** Whose data this is: nothing of it is sent to another fleet. */
-  Schema.Struct({ type: Schema.tag("fleet"), id: Schema.String }),
-  Schema.Struct({
-    type: Schema.tag("sent"),
-    id: Schema.String,
-    key: Schema.String,
-    expected: Schema.Natural,
-    records: Schema.Array(Schema.Json),
-    wakes: Schema.Array(Schema.String)
-  }),
-  /** The inbox has acknowledged it, or it was refused. */
-  Schema.Struct({ type: Schema.tag("done"), id: Schema.String })
-])
-type Record = typeof Record.Type
-type Sent = Extract<Record, { readonly type: "sent" }>
+/** An append that carries wakes. It is completed once the inbox has acknowledged them, or it was refused. */
+const Sent = Schema.Struct({
+  key: Schema.String,
+  expected: Schema.Natural,
+  records: Schema.Array(Schema.Json),
+  wakes: Schema.Array(Schema.String)
+})
+type Sent = typeof Sent.Type
 
-const decodeRecord = Schema.decodeUnknownOption(Record)
+const decodeSent = Schema.decodeUnknownOption(Sent)
+const encodeSent = Schema.encodeSync(Sent)
+
+/** The message that says whose data this is, and stays: nothing of it is sent to another fleet. */
+const fleetId = "fleet"
+const decodeFleet = Schema.decodeUnknownOption(Schema.String)
 
 /** How often what is not acknowledged yet is looked after, and how old it must be if another process may be at it, in milliseconds. */
 const interval = "5 seconds"
@@ -38,50 +34,29 @@ const patience = 15_000
 export const make = Effect.fnUntraced(function* (
   client: NatsClient["Service"],
   journal: Journal.Journal["Service"],
-  local: Journal.Journal["Service"]
+  local: Queue.Queue["Service"]
 ): Effect.fn.Return<Journal.Journal["Service"], TransportError.TransportError, Scope.Scope> {
-  const key = `outbox/${client.names.namespace}`
-  const lock = Semaphore.makeUnsafe(1)
-  const pending = new Map<string, { readonly entry: Sent; readonly at: number }>()
+  const name = `outbox/${client.names.namespace}`
   /** What this process is sending right now, and what it has sent. */
   const flying = new Set<string>()
   const sent = new Set<string>()
   const inboxes = new Map<string, { version: number; inbox: Inbox.Inbox }>()
-  let version = 0
-  let fleet: string | undefined
 
-  const fold = ({ at, record, version: next }: Journal.Entry) => {
-    version = next
-    const known = Option.getOrUndefined(decodeRecord(record))
-    if (known?.type === "fleet") fleet ??= known.id
-    if (known?.type === "sent") pending.set(known.id, { entry: known, at })
-    if (known?.type === "done") {
-      pending.delete(known.id)
-      sent.delete(known.id)
-    }
-  }
-  const refresh = own(
-    Stream.runForEach(
-      Stream.suspend(() => local.read(key, version)),
-      (entry) => Effect.sync(() => fold(entry))
+  const kept = Effect.map(own(local.inspect(name)), (messages) => messages.filter(({ state }) => state === "ready"))
+  const pending = Effect.map(kept, (messages) =>
+    messages.flatMap(({ id, offeredAt: at, payload }) =>
+      Option.match(decodeSent(payload), { onNone: () => [], onSome: (entry) => [{ id, at, entry }] })
     )
   )
-  const note = (record: Record): Effect.Effect<void, TransportError.TransportError> =>
-    lock.withPermit(
-      Effect.gen(function* () {
-        while (true) {
-          const noted = yield* Effect.result(own(local.append(key, version, [record])))
-          if (noted._tag === "Success")
-            return fold({ version: noted.success, at: yield* Clock.currentTimeMillis, record })
-          if (noted.failure._tag === "TransportError") return yield* noted.failure
-          yield* refresh
-        }
-      })
-    )
+  const done = (id: string) => {
+    sent.delete(id)
+    return Effect.asVoid(own(local.settle(name, id, { type: "completed" })))
+  }
 
-  yield* refresh
+  const before = yield* kept
+  const fleet = Option.getOrUndefined(decodeFleet(before.find(({ id }) => id === fleetId)?.payload))
   yield* sameFleet(client, fleet).pipe(
-    Effect.flatMap((id) => (fleet === undefined ? note({ type: "fleet", id }) : Effect.void))
+    Effect.flatMap((payload) => (fleet === undefined ? own(local.offer(name, { id: fleetId, payload })) : Effect.void))
   )
 
   const isAcknowledged = Effect.fnUntraced(function* (orchestrator: string, wakes: ReadonlyArray<string>) {
@@ -98,14 +73,13 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Sees to it that the server has what was sent, and forgets it once the inbox has. */
-  const tend = Effect.fnUntraced(function* ({ expected, id, key, records, wakes }: Sent) {
+  const tend = Effect.fnUntraced(function* (id: string, { expected, key, records, wakes }: Sent) {
     const entries = yield* Stream.runCollect(journal.read(key))
     const last = entries.at(-1)?.version ?? 0
     const first = entries[0]?.record
     const stored = new Set(entries.flatMap(({ record }) => wakesOf([record])))
     const orchestrator = isCreated(first) ? first.orchestrator : undefined
-    if (orchestrator !== undefined && (yield* isAcknowledged(orchestrator, wakes)))
-      return yield* note({ type: "done", id })
+    if (orchestrator !== undefined && (yield* isAcknowledged(orchestrator, wakes))) return yield* done(id)
     if (wakes.every((wake) => stored.has(wake))) return
     if (last === expected) {
       yield* Effect.logWarning(`The server does not have ${wakes.join(", ")}: sent again from the outbox`)
@@ -124,20 +98,21 @@ export const make = Effect.fnUntraced(function* (
         last,
         late.map((record) => ({ type: "late", at, run: runOf(record), record }))
       )
-    yield* note({ type: "done", id })
+    yield* done(id)
   })
 
   const drain = Effect.gen(function* () {
-    yield* lock.withPermit(refresh)
     const now = yield* Clock.currentTimeMillis
-    for (const { at, entry } of pending.values()) {
-      if (flying.has(entry.id) || (!sent.has(entry.id) && now - at < patience)) continue
+    for (const { at, entry, id } of yield* pending) {
+      if (flying.has(id) || (!sent.has(id) && now - at < patience)) continue
       // Somebody else was faster: it is looked at again.
-      yield* Effect.catchTag(own(tend(entry)), "VersionConflict", () => Effect.void)
+      yield* Effect.catchTag(own(tend(id, entry)), "VersionConflict", () => Effect.void)
     }
+    // Names of sends are never used again: nobody has to remember those that are done.
+    yield* own(local.prune(name, { completed: now - patience }))
   })
   // Short-lived processes send what is left of others, too; whoever has an entry in the air cannot be told from who died.
-  for (const id of pending.keys()) sent.add(id)
+  for (const { id } of before) sent.add(id)
   yield* Effect.ignore(Effect.timeout(drain, interval), { log: true })
   yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(drain, { log: true }), interval)))
 
@@ -148,12 +123,12 @@ export const make = Effect.fnUntraced(function* (
       if (wakes.length === 0) return yield* journal.append(key, expected, records)
       const id = Publishing.token()
       flying.add(id)
-      yield* note({ type: "sent", id, key, expected, records, wakes })
+      yield* own(local.offer(name, { id, payload: encodeSent({ key, expected, records, wakes }) }))
       return yield* journal.append(key, expected, records).pipe(
         Effect.tapError((error) =>
           error._tag === "TransportError" && error.reason !== "too_large"
             ? Effect.void
-            : Effect.ignore(note({ type: "done", id }), { log: true })
+            : Effect.ignore(done(id), { log: true })
         ),
         Effect.catchTag("TransportError", (error) =>
           Effect.fail(
@@ -210,6 +185,8 @@ const wakesOf = (records: ReadonlyArray<Schema.Json>) =>
   records.flatMap((record) => (hasWake(record) ? [record.wake.wake_id] : []))
 const runOf = (record: Schema.Json) => (hasRun(record) ? record.run : 0)
 
-/** Keys that are made here are valid ones. */
-const own = <A, E, R>(effect: Effect.Effect<A, E | Key.InvalidKey, R>): Effect.Effect<A, E, R> =>
-  Effect.catch(effect, (error) => (error instanceof Key.InvalidKey ? Effect.die(error) : Effect.fail(error)))
+/** Keys that are made here are valid ones, and nothing is offered with a capacity. */
+const own = <A, E, R>(effect: Effect.Effect<A, E | Key.InvalidKey | Queue.QueueFull, R>): Effect.Effect<A, E, R> =>
+  Effect.catch(effect, (error) =>
+    error instanceof Key.InvalidKey || error instanceof Queue.QueueFull ? Effect.die(error) : Effect.fail(error)
+  )

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { StorageType, type StreamConfig } from "@nats-io/jetstream"
 import type { TransportError } from "@sartor/core"
 import { Effect, Option, Schema } from "effect"
 import * as Calls from "./internal/Calls.ts"
+import * as Streams from "./internal/Streams.ts"
 import { NatsClient } from "./NatsClient.ts"
 
 /**
@@ -35,6 +35,7 @@ export const NatsReport = Schema.Struct({
     max_payload: Schema.Natural,
     cluster: Schema.optionalKey(Schema.String)
   }),
+  /** Those of the namespace that are there. */
   streams: Schema.Array(
     Schema.Struct({
       name: Schema.String,
@@ -44,7 +45,11 @@ export const NatsReport = Schema.Struct({
       replicas: Schema.Natural
     })
   ),
-  /** Found by asking for them and reading back what the server made of it. None is needed for anything durable. */
+  /** Those that will be made by the first who uses the namespace. */
+  missing: Schema.Array(Schema.String),
+  /** How streams that are there differ from what they have to be: nothing works until that is mended. */
+  differences: Schema.Array(Schema.String),
+  /** By the level of the JetStream interface that the server says it has. None is needed for anything durable. */
   features: Schema.Struct({
     message_ttl: Schema.Boolean,
     atomic_batch: Schema.Boolean,
@@ -61,7 +66,7 @@ export const NatsReport = Schema.Struct({
 export type NatsReport = typeof NatsReport.Type
 
 /**
- * Asks the server that the client is connected to. `monitor` is the address of its monitoring port, such as `http://127.0.0.1:8222`: how
+ * Asks the server that the client is connected to, and changes nothing there. `monitor` is the address of its monitoring port, such as `http://127.0.0.1:8222`: how
  * often it syncs can be learned only there.
  *
  * @category constructors
@@ -70,10 +75,11 @@ export type NatsReport = typeof NatsReport.Type
 export const make = Effect.fn("NatsReport.make")(function* (
   options: { readonly monitor?: string | undefined } = {}
 ): Effect.fn.Return<NatsReport, TransportError.TransportError, NatsClient> {
-  const { connection, manager, names } = yield* NatsClient
+  const { connection, manager, names, replicas } = yield* NatsClient
   const { cluster, max_payload, server_name, version } = yield* Effect.fromNullishOr(connection.info).pipe(
     Effect.mapError(() => Calls.unavailable("doctor", "the connection to the server is closed"))
   )
+  const apiLevel = connection.info?.api_lvl ?? 0
   const stream = (name: string) =>
     Effect.map(
       Calls.ask("doctor", name, () => manager.streams.info(name)),
@@ -85,55 +91,35 @@ export const make = Effect.fn("NatsReport.make")(function* (
         replicas: config.num_replicas
       })
     )
-  const large = Effect.option(stream(`OBJ_${names.bucket}`))
+  const found = (name: string) =>
+    Effect.catchIf(
+      Effect.asSome(stream(name)),
+      ({ cause }) => Calls.isMissing(cause),
+      () => Effect.succeedNone
+    )
+  const needed = [names.journalStream, names.queueStream]
+  const streams = (yield* Effect.forEach([...needed, `OBJ_${names.bucket}`], found)).flatMap(Option.toArray)
   return {
     server: {
       address: connection.getServer(),
       name: server_name,
       version,
-      api_level: connection.info?.api_lvl ?? 0,
+      api_level: apiLevel,
       max_payload,
       ...(cluster === undefined ? {} : { cluster })
     },
-    streams: [yield* stream(names.journalStream), yield* stream(names.queueStream), ...Option.toArray(yield* large)],
-    features: yield* features,
+    streams,
+    missing: needed.filter((wanted) => streams.every(({ name }) => name !== wanted)),
+    differences: yield* Streams.differing(manager, names, replicas),
+    // Of releases 2.11, 2.12 and on; what a server does not know it drops in silence, before 2.12 even where it is asked for it.
+    features: {
+      message_ttl: apiLevel >= 1,
+      atomic_batch: apiLevel >= 2,
+      message_counter: apiLevel >= 2,
+      message_schedules: apiLevel >= 2
+    },
     durability: yield* durability(version, options.monitor)
   }
-})
-
-/** A server that does not know a setting drops it in silence: only the echo proves that it is in force. */
-const features = Effect.gen(function* () {
-  const { manager, names } = yield* NatsClient
-  const wanted = {
-    message_ttl: "allow_msg_ttl",
-    atomic_batch: "allow_atomic",
-    message_counter: "allow_msg_counter",
-    message_schedules: "allow_msg_schedules"
-  } as const
-  const probe = (setting: string) =>
-    Effect.acquireUseRelease(
-      // One may be left of a process that died here.
-      Effect.andThen(
-        Effect.ignore(Calls.call("doctor", () => manager.streams.delete(names.probe))),
-        Calls.call("doctor", () =>
-          manager.streams.add({
-            name: names.probe,
-            subjects: [names.probe],
-            storage: StorageType.Memory,
-            [setting]: true
-          })
-        )
-      ),
-      ({ config }: { readonly config: StreamConfig }) =>
-        Effect.succeed(new Map<string, unknown>(Object.entries(config)).get(setting) === true),
-      () => Effect.ignore(Calls.call("doctor", () => manager.streams.delete(names.probe)))
-    ).pipe(Effect.catch(() => Effect.succeed(false)))
-  return yield* Effect.all({
-    message_ttl: probe(wanted.message_ttl),
-    atomic_batch: probe(wanted.atomic_batch),
-    message_counter: probe(wanted.message_counter),
-    message_schedules: probe(wanted.message_schedules)
-  })
 })
 
 const Jsz = Schema.fromJsonString(

@@ -23,10 +23,10 @@ export type Services = Journal.Journal | Queue.Queue | NatsClient.NatsClient
  */
 export interface Options extends NatsClient.Options {
   /**
-   * A journal of this machine, for what the server might lose: terminal records and wakes stand in it until their orchestrator has
+   * Queues of this machine, for what the server might lose: terminal records and wakes stand in it until their orchestrator has
    * acknowledged them, and are sent again if the server has lost them. Without it, that is up to the server.
    */
-  readonly outbox?: Layer.Layer<Journal.Journal, TransportError.TransportError> | undefined
+  readonly outbox?: Layer.Layer<Queue.Queue, TransportError.TransportError> | undefined
 }
 
 /**
@@ -57,7 +57,7 @@ const ports = (
       const blobs = Blobs.make(client)
       const journal = yield* NatsJournal.make(client, blobs)
       const { service: queue } = yield* NatsQueue.make(client, blobs)
-      const kept = outbox === undefined ? undefined : Context.get(yield* Layer.build(outbox), Journal.Journal)
+      const kept = outbox === undefined ? undefined : Context.get(yield* Layer.build(outbox), Queue.Queue)
       const safe = kept === undefined ? journal : yield* NatsOutbox.make(client, journal, kept)
       return Context.make(Journal.Journal, safe).pipe(Context.add(Queue.Queue, queue))
     })

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
-import { Journal, Outbox, Sessions, Transport, Wakes } from "@sartor/core"
+import { Outbox, Queue, Sessions, Transport, Wakes } from "@sartor/core"
 import { FileTransport } from "@sartor/transport-file"
-import { Effect, Layer, Schedule, Stream } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { NatsTransport } from "../src/index.ts"
@@ -21,11 +21,15 @@ const pending = Wakes.Wakes.use((wakes) =>
     Effect.map(wakes.pending("main"), (list) => list.map(({ wake }) => wake.wake_id))
   )
 )
+/** How many sends are kept in a folder, and how many are done. */
 const outboxOf = (folder: string) =>
   Effect.provide(
-    Effect.flatMap(Journal.Journal, (journal) => Stream.runCollect(journal.read("outbox/default"))),
+    Queue.Queue.use((queue) => queue.statistics("outbox/default")),
     Layer.fresh(FileTransport.layer({ directory: folder }))
-  ).pipe(Effect.map((entries) => entries.map(({ record }) => Reflect.get(Object(record), "type"))))
+  ).pipe(
+    // One message says whose they are.
+    Effect.map(({ completed, ready }) => ({ kept: ready - 1, done: completed }))
+  )
 
 it.live("sends again what the server has lost with an older copy of its store, until it is acknowledged", () =>
   Effect.gen(function* () {
@@ -51,7 +55,7 @@ it.live("sends again what the server has lost with an older copy of its store, u
       fleet(server.url, folder)
     )
     yield* Effect.provide(Effect.void, fleet(server.url, folder))
-    assert.deepStrictEqual(yield* outboxOf(folder), ["fleet", "sent", "sent", "done", "done"])
+    assert.deepStrictEqual(yield* outboxOf(folder), { kept: 0, done: 2 })
     const audit = yield* Effect.provide(
       Wakes.Wakes.use((wakes) => wakes.audit("main")),
       fleet(server.url, folder)
@@ -84,6 +88,36 @@ it.live("notices a store that went back while it is connected, and sends again b
           { until: (ids) => ids.length > 0, schedule: Schedule.spaced("200 millis") }
         ).pipe(Effect.timeout("15 seconds"))
         assert.deepStrictEqual(found, [wake_id])
+      }),
+      fleet(server.url, folder)
+    )
+  })
+)
+
+it.live("does not grow with what was acknowledged", () =>
+  Effect.gen(function* () {
+    const server = yield* NatsServer.make()
+    const folder = path.join(server.directory, "data")
+    const bytes = () =>
+      fs
+        .readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .filter((name) => name.includes("outbox"))
+        .reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0)
+    yield* Effect.provide(
+      Effect.gen(function* () {
+        const wakes = yield* Wakes.Wakes
+        const ids = Array.from({ length: 30 }, (_, index) => `impl-${index}`)
+        for (const sessionId of ids) {
+          yield* session(sessionId)
+          const { wake_id } = yield* Outbox.send({ sessionId, status: "complete", summary: "x".repeat(100_000) })
+          yield* wakes.acknowledge(wake_id)
+        }
+        assert.isAbove(bytes(), 2_900_000)
+        yield* Effect.repeat(Effect.sync(bytes), {
+          until: (size) => size < 200_000,
+          schedule: Schedule.spaced("100 millis")
+        }).pipe(Effect.timeout("20 seconds"))
+        assert.strictEqual((yield* outboxOf(folder)).kept, 0)
       }),
       fleet(server.url, folder)
     )

@@ -61,7 +61,7 @@ const onNats = Effect.fnUntraced(function* (monitor: string | undefined) {
   const output = yield* Output
   const { namespace } = yield* Settings
   const report = yield* Transport.inspectingNats({ monitor })
-  const { durability, features, server, streams } = report
+  const { differences, durability, features, missing, server, streams } = report
   yield* output.print({ transport: "nats", namespace, ...report }, () =>
     Table.pairs([
       ["transport", "nats"],
@@ -71,6 +71,8 @@ const onNats = Effect.fnUntraced(function* (monitor: string | undefined) {
         "stream",
         `${name}: ${messages} messages, ${bytes} bytes, on ${replicas} ${replicas === 1 ? "server" : "servers"}`
       ]),
+      ...missing.map((name): [string, string] => ["stream", `${name}: is made when it is first used`]),
+      ...differences.map((message): [string, string] => ["mend", message]),
       ["server has", listed(features, true)],
       ["server lacks", listed(features, false)],
       ["needed", "none of these"],

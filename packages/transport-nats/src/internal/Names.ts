@@ -7,8 +7,6 @@ export interface Names {
   readonly journals: string
   readonly queues: string
   readonly fleet: string
-  /** The stream that is made for a moment, to learn what the server knows. */
-  readonly probe: string
   readonly journal: (key: string) => string
   readonly queue: (name: string) => string
   /** The key of a journal's subject, or the name of a queue's. */
@@ -27,7 +25,6 @@ export const make = (namespace: string): Names => {
     journals: `${journals}.>`,
     queues: `${queues}.>`,
     fleet: `sartor.${namespace}.fleet`,
-    probe: `SARTOR_${namespace}_PROBE`,
     journal: (key) => `${journals}.${dots(key)}`,
     queue: (name) => `${queues}.${dots(name)}`,
     keyOf: (subject) => subject.split(".").slice(3).join("/")

@@ -6,7 +6,7 @@ import {
   StorageType,
   type StreamConfig
 } from "@nats-io/jetstream"
-import { TransportError } from "@sartor/core"
+import type { TransportError } from "@sartor/core"
 import { Effect } from "effect"
 import * as NatsFailure from "../NatsFailure.ts"
 import * as Calls from "./Calls.ts"
@@ -19,7 +19,8 @@ const duplicateWindow = 120_000_000_000
 
 const operation = "connect"
 
-export const ensure = Effect.fnUntraced(function* (jsm: JetStreamManager, names: Names, replicas: number) {
+/** What both streams of a namespace are to be. */
+const wanted = (names: Names, replicas: number): ReadonlyArray<Settings> => {
   const common = {
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
@@ -32,8 +33,25 @@ export const ensure = Effect.fnUntraced(function* (jsm: JetStreamManager, names:
     max_msg_size: -1,
     duplicate_window: duplicateWindow
   }
-  yield* stream(jsm, { ...common, name: names.journalStream, subjects: [names.journals] })
-  yield* stream(jsm, { ...common, name: names.queueStream, subjects: [names.fleet, names.queues] })
+  return [
+    { ...common, name: names.journalStream, subjects: [names.journals] },
+    { ...common, name: names.queueStream, subjects: [names.fleet, names.queues] }
+  ]
+}
+
+export const ensure = (
+  jsm: JetStreamManager,
+  names: Names,
+  replicas: number
+): Effect.Effect<void, TransportError.TransportError> =>
+  Effect.forEach(wanted(names, replicas), (expected) => stream(jsm, expected), { discard: true })
+
+/** How the streams that are there differ from what they are to be; makes none. */
+export const differing = Effect.fnUntraced(function* (jsm: JetStreamManager, names: Names, replicas: number) {
+  const found = yield* Effect.forEach(wanted(names, replicas), (expected) =>
+    Effect.map(info(jsm, expected.name), (actual) => (actual === undefined ? undefined : difference(expected, actual)))
+  )
+  return found.flatMap((differs) => (differs === undefined ? [] : [differs.message]))
 })
 
 const stream = Effect.fnUntraced(function* (jsm: JetStreamManager, expected: Settings) {
@@ -56,6 +74,11 @@ const info = (jsm: JetStreamManager, name: string) =>
 
 /** What is in force is what the server echoes, never what was asked for. */
 const compare = (expected: Settings, actual: StreamConfig) => {
+  const cause = difference(expected, actual)
+  return cause === undefined ? Effect.void : Effect.fail(Calls.failure(operation, cause))
+}
+
+const difference = (expected: Settings, actual: StreamConfig) => {
   const found = new Map(Object.entries(actual))
   const differences = Object.entries(expected).flatMap(([setting, value]) => {
     const text = JSON.stringify(sorted(found.get(setting) ?? null))
@@ -63,11 +86,7 @@ const compare = (expected: Settings, actual: StreamConfig) => {
       ? []
       : [{ setting, expected: JSON.parse(JSON.stringify(value)), actual: JSON.parse(text) }]
   })
-  if (differences.length === 0) return Effect.void
-  const cause = new NatsFailure.StreamDiffers({ stream: expected.name, differences })
-  return Effect.fail(
-    new TransportError.TransportError({ operation, reason: "unavailable", detail: cause.message, cause })
-  )
+  return differences.length === 0 ? undefined : new NatsFailure.StreamDiffers({ stream: expected.name, differences })
 }
 
 const sorted = (value: unknown) => (Array.isArray(value) ? value.toSorted() : value)
