@@ -407,6 +407,32 @@ agents:
     })
   )
 
+  it.live(
+    "run inside an agent stays within the permits of the run outside: what waits for it leaves its own to it",
+    () =>
+      Effect.gen(function* () {
+        const { folder, json, read, write } = yield* place
+        const { bin } = yield* Effect.promise(() => import("./internal/bundle.ts"))
+        const log = path.join(folder, "log")
+        const busy = (name: string) => ({
+          name,
+          command: ["sh", "-c", `echo + >> "$LOG"; sleep 0.3; echo - >> "$LOG"; echo done`]
+        })
+        write("inner.json", workflow("inner", ["a", "b", "c"].map(busy), { max_parallel: 3 }))
+        const nest = {
+          name: "nest",
+          command: ["sh", "-c", `node "$SARTOR" run inner.json --quiet --json >&2 && echo nested`]
+        }
+        write("outer.json", workflow("outer", [nest, busy("x"), busy("y")], { max_parallel: 2 }))
+        const ran = yield* json<Run>(["run", "outer.json"], { env: { SARTOR: bin, LOG: log } })
+        assert.deepStrictEqual([ran.code, ran.document.status], [0, "complete"], ran.stderr)
+        let now = 0
+        let most = 0
+        for (const line of read("log").trim().split("\n")) most = Math.max(most, (now += line === "+" ? 1 : -1))
+        assert.deepStrictEqual([now, most], [0, 2])
+      }).pipe(Effect.scoped)
+  )
+
   it.live("suspends when nobody reads its events any more, without a word about it", () =>
     Effect.gen(function* () {
       const it = yield* place

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, Layer, Metric, Option, PubSub, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Metric, Option, PubSub, Semaphore, Stream } from "effect"
 import * as Alert from "./Alert.ts"
 import type { AgentRunner } from "./AgentRunner.ts"
 import * as Flags from "./Flags.ts"
@@ -38,6 +38,11 @@ export interface Options {
   readonly maxParallel?: number | undefined
   /** How many of them this process executes at once: as many as there may be by default, 0 to leave all to other workers. */
   readonly workers?: number | undefined
+  /**
+   * The pool of another orchestrator, of which an agent has started this one and waits for it: its tree stays within that
+   * pool, with the permit of that agent besides. Workers in other processes don't help then.
+   */
+  readonly pool?: string | undefined
   /** How many runs may wait for a permit before `spawn` refuses; 100 by default. */
   readonly capacity?: number | undefined
   /**
@@ -141,9 +146,10 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
     Effect.provideContext(context)
   )
   const admit = Effect.suspend(() => (closing ? Effect.never : Effect.void))
+  const inherited = options.pool === undefined ? undefined : yield* Semaphore.make(1)
   const concurrency = options.workers ?? maxParallel
   const here = concurrency === 0 ? maxParallel : concurrency
-  const work = Worker.run({ ...options, alert, orchestrator: name, admit, concurrency, here })
+  const work = Worker.run({ ...options, inherited, alert, orchestrator: name, admit, concurrency, here })
   /** Whether there is a session that nobody is woken by. */
   let polls = false
   const flags = yield* Flags.reading
@@ -155,7 +161,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   })
   // What somebody committed and could not offer, because it died in between.
   const reconcile = Effect.gen(function* () {
-    yield* Effect.provideContext(Roster.enter(name), context)
+    if (options.pool === undefined) yield* Effect.provideContext(Roster.enter(name), context)
     yield* wakes.reconcile(name)
     const mine = yield* sessions.list({ orchestrator: name })
     polls = mine.some((session) => isPolled(session) && !Session.isEnded(session.status))
@@ -167,7 +173,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   })
 
   if (!resume) yield* withdraw(Spawn.queueOf(name))
-  yield* Permits.provision(name, maxParallel)
+  if (options.pool === undefined) yield* Permits.provision(name, maxParallel)
   yield* reconcile
   yield* Effect.forkScoped(
     Effect.all([forever(pump), forever(look), forever(Effect.delay(reconcile, "5 seconds")), work], {

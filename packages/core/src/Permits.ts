@@ -87,17 +87,18 @@ export class NoHand extends Schema.TaggedError<NoHand>("@sartor/core/Permits/NoH
 /**
  * The same, for a process that has only so many hands: once there is a permit it needs a hand that is free, or it gives
  * the permit back. Who has lent both takes a hand before the permit, and never the other way round, so that no two of them
- * wait for each other.
+ * wait for each other. What is `inherited` counts as a permit too: that of an agent which waits for what is done with it.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const acquireWith = (
   hands: Semaphore.Semaphore,
-  pool: string
+  pool: string,
+  inherited?: Semaphore.Semaphore
 ): Effect.Effect<Permit, NoHand | TransportError, Queue | Scope.Scope> =>
   Effect.flatMap(Effect.context<Queue>(), (context) => {
-    const claimed = Effect.provideContext(claim(pool), context)
+    const claimed = Effect.provideContext(claim(pool, inherited), context)
     const open = hands.release(1)
     const first = Effect.flatMap(claimed, (release) =>
       Effect.flatMap(hands.takeIfAvailable(1), (taken) =>
@@ -128,24 +129,46 @@ export const aloneOf = (pool: string): string => `${pool}/alone`
  * @category constructors
  * @since 0.1.0
  */
-export const acquireAlone = Effect.fnUntraced(function* (hands: Semaphore.Semaphore, pool: string) {
-  yield* provision(aloneOf(pool), 1)
-  const alone = yield* acquire(aloneOf(pool))
-  const shared = yield* acquireWith(hands, pool)
+export const acquireAlone = Effect.fnUntraced(function* (
+  hands: Semaphore.Semaphore,
+  pool: string,
+  inherited?: Semaphore.Semaphore,
+  /** Whose runs work one at a time; an agent that works alone may wait for those of its own. */
+  orchestrator: string = pool
+) {
+  yield* provision(aloneOf(orchestrator), 1)
+  const alone = yield* acquire(aloneOf(orchestrator))
+  const shared = yield* acquireWith(hands, pool, inherited)
   // Taken again in the order of above: whoever has one of the pool never waits to be alone.
   const permit: Permit = { lend: (wait) => shared.lend(alone.lend(wait)) }
   return permit
 })
 
-/** Takes a permit of the pool, and answers how it is given back: never completed, so that the next one has it at once. */
-const claim = Effect.fnUntraced(function* (pool: string) {
-  const queue = yield* Queue
-  const scope = yield* Scope.make()
-  const release = Scope.close(scope, Exit.interrupt())
-  const take = queue.take(queueOf(pool), { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: () => 0 })
-  yield* Scope.provide(own(take), scope).pipe(Effect.onError(() => release))
-  return release
-})
+/**
+ * Takes a permit of the pool, or the one that is inherited if that is free before, and answers how it is given back: never
+ * completed, so that the next one has it at once.
+ */
+const claim = (pool: string, inherited?: Semaphore.Semaphore) =>
+  Effect.uninterruptibleMask(
+    Effect.fnUntraced(function* (restore) {
+      const queue = yield* Queue
+      const take = queue.take(queueOf(pool), { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: () => 0 })
+      const pooled = yield* Scope.make()
+      const kept = yield* Scope.make()
+      const giveBack = (scope: Scope.Closeable) => Scope.close(scope, Exit.interrupt())
+      const fromPool = Effect.as(Scope.provide(own(take), pooled), pooled)
+      const fromKept = (permit: Semaphore.Semaphore) =>
+        Effect.acquireRelease(permit.take(1), () => permit.release(1), { interruptible: true })
+      const first =
+        inherited === undefined
+          ? fromPool
+          : Effect.raceFirst(Effect.as(Scope.provide(fromKept(inherited), kept), kept), fromPool)
+      const won = yield* Effect.onError(restore(first), () => Effect.andThen(giveBack(kept), giveBack(pooled)))
+      // Both may have come at once.
+      yield* giveBack(won === kept ? pooled : kept)
+      return giveBack(won)
+    })
+  )
 
 /** Holds something that can be lent, until the scope closes. To take it answers how it is given back. */
 const holding = Effect.fnUntraced(function* <E, E2>(

@@ -178,6 +178,8 @@ export const run = Effect.fn("Worker.run")(function* (
     readonly here?: number | undefined
     /** The pool of the tree that the orchestrator belongs to; its own by default. */
     readonly pool?: string | undefined
+    /** A permit that it has anyway, beside those of the pool. */
+    readonly inherited?: Semaphore.Semaphore | undefined
   }
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
   const { concurrency, here = concurrency } = options
@@ -236,6 +238,7 @@ export const serve = Effect.fn("Worker.serve")(function* (
 
 interface WorkOptions extends Options {
   readonly pool?: string | undefined
+  readonly inherited?: Semaphore.Semaphore | undefined
   readonly picky?: boolean | undefined
 }
 
@@ -252,14 +255,14 @@ const workIn = Effect.fnUntraced(function* (
   options: WorkOptions,
   { hands, places, queueOf }: Lane
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
-  const { orchestrator, pool = orchestrator } = options
+  const { inherited, orchestrator, pool = orchestrator } = options
   // Ended together: each may take its time.
   const running = yield* FiberSet.make<void, never>()
   const turn = Effect.gen(function* () {
     yield* hands.withPermit(Effect.void)
     const begun = yield* Deferred.make<void, Failures>()
     const permit = (alone: boolean) =>
-      Effect.tap((alone ? Permits.acquireAlone : Permits.acquireWith)(hands, pool), () =>
+      Effect.tap((alone ? Permits.acquireAlone : Permits.acquireWith)(hands, pool, inherited, orchestrator), () =>
         Deferred.succeed(begun, undefined)
       )
     const queue = queueOf(orchestrator)

@@ -48,6 +48,8 @@ export interface Options {
   readonly elsewhere?: boolean | undefined
   /** Flags of its own: what they switch off is off for all of its agents. */
   readonly flags?: Flags.Some | undefined
+  /** The pool of the orchestrator whose agent this run is started by, and waited for. */
+  readonly pool?: string | undefined
   /** Hears what happens, as it happens. What goes wrong in it harms no run. */
   readonly onEvent?: ((event: Event) => Effect.Effect<void>) | undefined
   readonly host?: string | undefined
@@ -141,6 +143,7 @@ const execute = Effect.fnUntraced(function* (options: Options, runId: string) {
     name: runId,
     maxParallel,
     workers: options.elsewhere === true ? 0 : undefined,
+    pool: options.pool,
     host,
     pid,
     // What is left of an earlier definition must not run.

@@ -63,6 +63,41 @@ describe("an agent that spawns agents", () => {
       })
   )
 
+  it.effect(
+    "may run an orchestrator of its own within that pool: one permit is its own, so that it always goes on",
+    () =>
+      Effect.gen(function* () {
+        for (const maxParallel of [1, 3]) {
+          const trace = { now: 0, most: 0, done: 0 }
+          const busy = Effect.gen(function* () {
+            trace.most = Math.max(trace.most, ++trace.now)
+            yield* Effect.sleep("1 second")
+            trace.now -= 1
+            trace.done += 1
+            return "done"
+          })
+          const nested = Effect.gen(function* () {
+            const inner = yield* Orchestrator.make({ name: "inner", maxParallel: 5, pool: "main" })
+            const handles = yield* Effect.forEach(["a", "b", "c", "d", "e", "f"], (name) => inner.spawn(agent(name)))
+            const reports = yield* inner.collect(handles)
+            return reports.map(({ outcome }) => outcome).join(" ")
+          }).pipe(Effect.scoped, Effect.provide(agents(() => busy)))
+          yield* Effect.gen(function* () {
+            const context = yield* Effect.context<Effect.Services<typeof nested>>()
+            const work = ({ prompt }: FunctionRunner.Task) =>
+              prompt === "nest" ? Effect.provideContext(nested, context) : busy
+            const orchestrator = yield* Effect.provide(Orchestrator.make({ maxParallel }), agents(work))
+            const root = yield* orchestrator.spawn({ ...agent("root"), prompt: "nest" })
+            const others = yield* Effect.forEach(["x", "y", "z"], (name) => orchestrator.spawn(agent(name)))
+            const session = yield* pass(root.await)
+            assert.strictEqual(session.result?.summary, Array.from({ length: 6 }, () => "complete").join(" "))
+            yield* pass(orchestrator.collect(others))
+          }).pipe(Effect.scoped, Effect.provide(services))
+          assert.deepStrictEqual([trace.done, trace.most], [9, maxParallel])
+        }
+      })
+  )
+
   it.effect("is refused at capacity, with a typed error, and creates nothing", () =>
     Effect.gen(function* () {
       let refused: unknown

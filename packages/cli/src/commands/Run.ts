@@ -199,6 +199,7 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
       fresh: input.fresh,
       flags: input.sequential ? { ENABLE_PARALLEL_EXECUTION: false } : {},
       elsewhere: input.elsewhere,
+      pool: input.elsewhere ? undefined : yield* AgentEnvironment.pool,
       ...(yield* Process.identity),
       onEvent: (event) => {
         if (event.type === "begun") runId = event.run_id
