@@ -15,7 +15,7 @@ import { progress } from "./measure.ts"
 import { nats } from "./nats.ts"
 import { durableAgents, handoffs, noOpAgents } from "./orchestrator.ts"
 import type { Options, Row } from "./Row.ts"
-import { savedByParallel } from "./savedByParallel.ts"
+import { savedByParallel, savedOverWorkflow } from "./savedByParallel.ts"
 import { loneSend, pipelinedSends, producers } from "./sends.ts"
 import { synthesisTime } from "./synthesis.ts"
 import { commitTurn, history, many, resume, wakeSend } from "./sessions.ts"
@@ -41,7 +41,8 @@ const all: { readonly [id: string]: (options: Options) => Promise<Row> } = {
   E1: noOpAgents,
   E2: durableAgents,
   H1: handoffs,
-  P1: savedByParallel
+  P1: savedByParallel,
+  P2: savedOverWorkflow
 }
 
 const args = process.argv.slice(2)
