@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { Handoff, Session, Sessions, Wakes, Workflow } from "@sartor/core"
+import type { Handoff, LegacyFiles, Session, Sessions, Wakes, Workflow } from "@sartor/core"
+import { Projection, StatusFile } from "@sartor/transport-file/legacy"
 import { DateTime, Predicate } from "effect"
 
 /**
@@ -28,13 +29,64 @@ export const session = (session: Session.Session) => ({
 })
 
 /**
+ * A legacy agent in the form of a session.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const agent = ({ agent, damaged, fields, modified }: LegacyFiles.Status) => {
+  const read = (key: string) => StatusFile.textOf(fields.get(key))
+  const at = read("lastUpdate") || DateTime.formatIso(DateTime.makeUnsafe(modified))
+  return {
+    session_id: agent,
+    role: read("role").toUpperCase(),
+    task_type: read("currentTask"),
+    status: Projection.meaningOf(read("status")),
+    version: 0,
+    run: 0,
+    orchestrator: "main",
+    runner: "external",
+    origin: "legacy",
+    metadata: Object.fromEntries([...fields].map(([key, value]) => [key, StatusFile.textOf(value)])),
+    created_at: at,
+    updated_at: at,
+    ...(damaged === undefined ? {} : { damaged: damaged.message })
+  }
+}
+
+/**
+ * A message of a legacy agent in the form of a wake.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const agentWake = (wake: LegacyFiles.Wake) => ({
+  wake_id: wake.wakeId,
+  session_id: wake.agentId,
+  agent_role: "OBSERVER",
+  status: Projection.wakeStatusOf[wake.type],
+  timestamp: wake.timestamp,
+  summary: wake.message,
+  priority: wake.priority,
+  attempt: 0,
+  orchestrator: "main",
+  origin: "legacy",
+  state: "ready"
+})
+
+/**
  * A session with what `session show` adds.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const sessionInFull = (shown: Session.Session, pending: ReadonlyArray<Wakes.Pending>) => ({
+export const sessionInFull = (
+  shown: Session.Session,
+  pending: ReadonlyArray<Wakes.Pending>,
+  foreign: LegacyFiles.Fields
+) => ({
   ...session(shown),
+  legacy: foreign.size === 0 ? undefined : Object.fromEntries(foreign),
   checkpoints: shown.checkpoints,
   usage: shown.usage,
   pending_wakes: pending.map(wake)

@@ -20,6 +20,8 @@ export interface Options {
   readonly namespace: string
   /** How long the first connection may take, in milliseconds. */
   readonly connectTimeout: number
+  /** Whether the legacy files are kept up beside the data. */
+  readonly legacyMirror: boolean
   /** Roles beside the built-in ones, in upper case. */
   readonly roles: ReadonlyArray<string>
 }
@@ -96,6 +98,10 @@ export const resolve = Effect.fnUntraced(function* (flags: Flags) {
   const natsUrl = yield* choose(flags.natsUrl, "nats-url", "SARTOR_NATS_URL", "nats://127.0.0.1:4222")
   const dataDir = yield* choose(flags.dataDir, "data-dir", "SARTOR_DATA_DIR", "data")
   const roles = yield* variable("SARTOR_ROLES")
+  const mirror = {
+    name: "SARTOR_LEGACY_MIRROR",
+    value: Option.getOrElse(yield* variable("SARTOR_LEGACY_MIRROR"), () => "true")
+  }
   return {
     transport: yield* checked(transport, "file or nats", isTransport),
     dataDir: path.resolve((yield* checked(dataDir, "the path of a folder", isPath)).trim()),
@@ -104,6 +110,7 @@ export const resolve = Effect.fnUntraced(function* (flags: Flags) {
       : yield* checked(withoutSecret(natsUrl), "a URL such as nats://127.0.0.1:4222 or tls://host:4222", isNatsUrl),
     namespace: yield* checked(namespace, "lower-case letters, digits and single hyphens", Schema.is(Key.Slug)),
     connectTimeout: yield* timespan(flags.connectTimeout),
+    legacyMirror: (yield* checked(mirror, "true or false", isTruth)) === "true",
     roles: yield* rolesOf(Option.getOrElse(roles, () => ""))
   } satisfies Options
 })
@@ -139,6 +146,7 @@ const checked = <A extends string>(
       )
 
 const isTransport = Schema.is(Schema.Literals(["file", "nats"]))
+const isTruth = Schema.is(Schema.Literals(["true", "false"]))
 const isPath = (value: string): value is string => /\S/.test(value) && !value.includes("\0")
 const isNatsUrl = (value: string): value is string =>
   value.split(",").every((url) => /^(?:nats|tls):\/\/(?:[^@/]*@)?[^@/\s]+\/?$/.test(url.trim()))

@@ -15,7 +15,7 @@ import {
   type Wakes
 } from "@sartor/core"
 import { FileTransport } from "@sartor/transport-file"
-import { LegacyDirectory } from "@sartor/transport-file/legacy"
+import { LegacyDirectory, LegacyMirror } from "@sartor/transport-file/legacy"
 import type { NatsReport } from "@sartor/transport-nats"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "./Settings.ts"
@@ -30,6 +30,7 @@ export type Services =
   | Flags.Flags
   | Journal.Journal
   | LegacyFiles.LegacyFiles
+  | LegacyMirror.LegacyMirror
   | Queue.Queue
   | Sessions.Sessions
   | Wakes.Wakes
@@ -102,7 +103,13 @@ export const onFiles = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, Exclude<R, LegacyFiles.LegacyFiles> | Settings> => Effect.provide(effect, legacy)
 
-const services = Layer.merge(Transport.services(connected), legacy)
+const services = Layer.unwrap(
+  Effect.map(Settings, ({ dataDir: directory, legacyMirror, namespace }) =>
+    legacyMirror
+      ? LegacyMirror.services(connected, { directory, namespace })
+      : LegacyMirror.servicesUnmirrored(connected, { directory })
+  )
+)
 
 /**
  * Gives an effect the services, for as long as it takes.

@@ -319,6 +319,14 @@ export const apply = (
   }
 }
 
+/**
+ * How far a handoff has come: it goes on to what is further, and never back.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const steps: { readonly [S in Status]: number } = { pending: 0, accepted: 1, rejected: 2, completed: 2 }
+
 /** The states in which each may follow. */
 const after: { readonly [T in Exclude<Record["type"], "created">]: ReadonlyArray<Status> } = {
   accepted: ["pending"],

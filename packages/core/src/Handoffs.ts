@@ -185,6 +185,40 @@ export const complete = Effect.fn("Handoffs.complete")(function* (id: string) {
 })
 
 /**
+ * Takes over what somebody else has written down about a handoff: one that is not known becomes one of ours, and one that has
+ * come further there moves on here. What is behind changes nothing. Answers the handoff.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const adopt = Effect.fn("Handoffs.adopt")(function* (document: Handoff.Document) {
+  const { handoffId, status } = document.handoff
+  const log = yield* open(handoffId)
+  yield* log.refresh
+  const adopted = yield* log
+    .update(
+      Effect.fnUntraced(function* (current) {
+        const at = yield* nowText
+        if (current === undefined) return [{ type: "created" as const, at, document }]
+        const from = current.document.handoff.status
+        if (Handoff.steps[status] <= Handoff.steps[from]) return []
+        const accepted = { type: "accepted" as const, at, context: "none" as const }
+        const reason = document.issues?.at(-1)?.description ?? "it was rejected in its file"
+        const end =
+          status === "completed"
+            ? [{ type: "completed" as const, at }]
+            : status === "rejected"
+              ? [{ type: "rejected" as const, at, reason }]
+              : []
+        const isAccepted = from === "pending" && status !== "rejected"
+        return [...(isAccepted ? [accepted] : []), ...end]
+      })
+    )
+    .pipe(Effect.catchTag("IllegalHandoff", Effect.die))
+  return yield* existing(handoffId, adopted)
+})
+
+/**
  * What to spawn so that the receiver resumes in the sender's context: a fork of its session at the version that was handed
  * over. Add a task type and a runner.
  *

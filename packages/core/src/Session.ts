@@ -90,7 +90,9 @@ export const Record = Schema.Union([
     ...common,
     phase: Schema.String,
     milestone: Schema.String,
-    details: Schema.String
+    details: Schema.String,
+    /** The line of the legacy log that it was read from. */
+    legacy_line: Schema.optionalKey(Schema.String)
   }),
   Schema.Struct({ type: Schema.tag("finding"), ...common, wake: Wake }),
   /** A wake that an agent sent from inside a supervised run: merged into the one that ends the run. */
@@ -160,6 +162,8 @@ export interface Checkpoint {
   readonly milestone: string
   readonly details: string
   readonly at: string
+  /** The line of the legacy log that it was read from, if a script has made it. */
+  readonly legacy_line?: string
 }
 
 /**
@@ -474,7 +478,6 @@ const remember = (
   version: number,
   target: Past | undefined
 ): Past => {
-  const { details, milestone, phase } = record.type === "checkpoint" ? record : noCheckpoint
   return {
     version,
     state: {
@@ -485,13 +488,23 @@ const remember = (
       ...(result === undefined ? {} : { result }),
       ...(error === undefined ? {} : { error })
     },
-    ...(record.type === "checkpoint" ? { checkpoint: { version, phase, milestone, details, at: record.at } } : {}),
+    ...(record.type === "checkpoint" ? { checkpoint: checkpointOf(record, version) } : {}),
     previous: session.past,
     before: target ?? session.past
   }
 }
 
-const noCheckpoint = { phase: "", milestone: "", details: "" }
+const checkpointOf = (
+  { at, details, legacy_line, milestone, phase }: Extract<Record, { type: "checkpoint" }>,
+  version: number
+): Checkpoint => ({
+  version,
+  phase,
+  milestone,
+  details,
+  at,
+  ...(legacy_line === undefined ? {} : { legacy_line })
+})
 
 /**
  * The versions that its history consists of, without what was rolled back.
@@ -571,8 +584,7 @@ const change = (session: Session, record: Record, version: number): Partial<Sess
       return { turns: session.turns + 1, takeovers: 0, ...(usage === undefined ? {} : { usage }) }
     }
     case "checkpoint": {
-      const { at, details, milestone, phase } = record
-      return { checkpoints: [...session.checkpoints, { version, phase, milestone, details, at }], takeovers: 0 }
+      return { checkpoints: [...session.checkpoints, checkpointOf(record, version)], takeovers: 0 }
     }
     case "finding":
       return { wakes: [...session.wakes, record.wake] }

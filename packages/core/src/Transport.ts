@@ -49,8 +49,25 @@ export const servicesWith = <E, R, E2>(
   transport: Layer.Layer<Transport, E, R>,
   flags: Layer.Layer<Flags.Flags, E2, Journal.Journal>
 ): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags, E | E2, R> =>
-  Wakes.layer.pipe(
-    Layer.provideMerge(Sessions.layer),
-    Layer.provideMerge(flags),
-    Layer.provideMerge(Layer.provide(here.layer, transport))
-  )
+  servicesOver(ports(transport), flags)
+
+/**
+ * A transport, with what this process keeps to itself in its memory.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const ports = <E, R>(transport: Layer.Layer<Transport, E, R>): Layer.Layer<Transport, E, R> =>
+  Layer.provide(here.layer, transport)
+
+/**
+ * Sessions, wakes and flags over what `ports` has made, or over what stands around it and sees all that is written.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const servicesOver = <E, R, E2>(
+  ports: Layer.Layer<Transport, E, R>,
+  flags: Layer.Layer<Flags.Flags, E2, Journal.Journal>
+): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags, E | E2, R> =>
+  Wakes.layer.pipe(Layer.provideMerge(Sessions.layer), Layer.provideMerge(flags), Layer.provideMerge(ports))

@@ -9,6 +9,7 @@ import { Command } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
 import * as Documents from "../Documents.ts"
 import * as Failure from "../Failure.ts"
+import * as Agents from "../legacy/Agents.ts"
 import { type Look, Output } from "../Output.ts"
 import * as Format from "../report/Format.ts"
 import * as Table from "../Table.ts"
@@ -34,14 +35,14 @@ export const monitor = Command.make(
     }
     const found = yield* Transport.working(everything)
     const at = yield* Clock.currentTimeMillis
-    const { pending, queues, runs, sessions } = found
+    const { agents, messages, pending, queues, runs, sessions } = found
     yield* output.print(
       {
         at: DateTime.formatIso(DateTime.makeUnsafe(at)),
-        sessions: sessions.map(Documents.session),
+        sessions: [...sessions.map(Documents.session), ...agents.map(Documents.agent)],
         runs,
         queues,
-        wakes: pending.map(Documents.wake)
+        wakes: WakeList.documents(pending, messages)
       },
       (look) => screen(look, at, found)
     )
@@ -56,6 +57,8 @@ const everything = Effect.gen(function* () {
   const sessions = yield* (yield* Sessions.Sessions).list()
   const runs = yield* WorkflowRuns.list()
   const pending = yield* (yield* Wakes.Wakes).pending()
+  const agents = yield* Agents.listed({})
+  const messages = yield* Agents.waiting(undefined)
   // Leases, permits and the roster are kept as queues too, and are nothing to watch.
   const names = (yield* queue.names()).filter((name) => !/^(?:(?:owner|permits)\/|roster$)/.test(name))
   const queues = yield* Effect.forEach(names, (name) =>
@@ -68,14 +71,14 @@ const everything = Effect.gen(function* () {
       oldest_age_ms: oldestAge
     }))
   ).pipe(Effect.catchTag("InvalidKey", Effect.die))
-  return { sessions, runs, pending, queues }
+  return { agents, messages, sessions, runs, pending, queues }
 })
 
 /** Everything that is still going on, and the newest of what has ended. */
 const screen = (
   look: Look,
   now: number,
-  { pending, queues, runs, sessions }: Effect.Success<typeof everything>
+  { agents, messages, pending, queues, runs, sessions }: Effect.Success<typeof everything>
 ): string => {
   const busy = queues.filter(({ dead, delayed, in_flight, ready }) => ready + in_flight + delayed + dead > 0)
   const shownRuns = newest(
@@ -85,8 +88,18 @@ const screen = (
   const shownSessions = newest(sessions, ({ status }) => !Session.isEnded(status))
   return [
     section("RUNS", runs.length, shownRuns.length, RunsList.table(look, now, shownRuns)),
-    section("SESSIONS", sessions.length, shownSessions.length, SessionList.table(look, now, shownSessions)),
-    section("WAITING WAKES", pending.length, pending.length, WakeList.table(look, now, pending)),
+    section(
+      "SESSIONS",
+      sessions.length + agents.length,
+      shownSessions.length + agents.length,
+      SessionList.table(look, now, shownSessions, agents)
+    ),
+    section(
+      "WAITING WAKES",
+      pending.length + messages.length,
+      pending.length + messages.length,
+      WakeList.table(look, now, pending, messages)
+    ),
     section(
       "QUEUES IN USE",
       busy.length,

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Sessions, Wakes } from "@sartor/core"
+import { LegacyMirror, StatusFile } from "@sartor/transport-file/legacy"
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
@@ -42,14 +43,15 @@ export const sessionShow = Command.make(
     if (unused !== undefined) {
       return yield* Failure.badInput(`--${unused[0]} is for what a session knows: add --context`, { field: unused[0] })
     }
-    const { pending, session } = yield* Transport.working(
+    const { foreign, pending, session } = yield* Transport.working(
       Effect.gen(function* () {
         const session = yield* (yield* Sessions.Sessions).get(id)
         const pending = yield* (yield* Wakes.Wakes).pending(session.orchestrator)
-        return { session, pending: pending.filter(({ wake }) => wake.session_id === session.session_id) }
+        const own = pending.filter(({ wake }) => wake.session_id === session.session_id)
+        return { session, pending: own, foreign: yield* LegacyMirror.LegacyMirror.use((legacy) => legacy.foreign(id)) }
       })
     )
-    yield* output.print(Documents.sessionInFull(session, pending), (look) => {
+    yield* output.print(Documents.sessionInFull(session, pending, foreign), (look) => {
       const { checkpoints, error, forked_from, metadata, parent_id, result, runner, told } = session
       return [
         Table.pairs([
@@ -75,6 +77,7 @@ export const sessionShow = Command.make(
               .map(([key, value]) => `${key}=${value}`)
               .join("\n")
           ],
+          ["legacy", [...foreign].map(([key, value]) => `${key}=${StatusFile.textOf(value)}`).join("\n")],
           ["prompt", session.prompt],
           ["result", result?.summary],
           [

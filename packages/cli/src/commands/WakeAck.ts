@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Wakes } from "@sartor/core"
+import { LegacyMirror } from "@sartor/transport-file/legacy"
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import { Output } from "../Output.ts"
@@ -18,7 +19,19 @@ export const wakeAck = Command.make(
   { id: Argument.String("wake-id").pipe(Argument.withDescription("The id of a wake")) },
   Effect.fnUntraced(function* ({ id }) {
     const output = yield* Output
-    yield* Transport.working(Wakes.Wakes.use((wakes) => wakes.acknowledge(id)))
+    yield* Transport.working(
+      Effect.catchTag(
+        Wakes.Wakes.use((wakes) => wakes.acknowledge(id)),
+        "WakeNotFound",
+        (error) =>
+          LegacyMirror.LegacyMirror.use((legacy) => legacy.acknowledge(id)).pipe(
+            Effect.filterOrFail(
+              (found) => found,
+              () => error
+            )
+          )
+      )
+    )
     yield* output.print({ wake_id: id, acknowledged: true }, () => `${id} is acknowledged`)
   })
 ).pipe(

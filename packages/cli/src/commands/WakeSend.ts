@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import { LegacyFiles, Outbox, Wake } from "@sartor/core"
+import { Projection } from "@sartor/transport-file/legacy"
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
 import * as Failure from "../Failure.ts"
-import * as Agents from "../legacy/Agents.ts"
 import { Output } from "../Output.ts"
 import * as Settings from "../Settings.ts"
 import * as Transport from "../Transport.ts"
@@ -89,7 +89,7 @@ const fromAgent = Effect.fnUntraced(function* (agent: string, input: Input) {
   if (Option.isNone(status)) return yield* missing("status")
   const files = yield* LegacyFiles.LegacyFiles
   return yield* files.wake(agent, {
-    type: Agents.typeOf[status.value],
+    type: Projection.typeOf[status.value],
     message: Option.getOrElse(summary, () => ""),
     priority: Wake.priorityOf({ status: status.value, priority: Option.getOrUndefined(priority) })
   })

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { LegacyFiles, type Wake } from "@sartor/core"
-import { CheckpointLog, StatusFile } from "@sartor/transport-file/legacy"
+import { LegacyFiles, type Session } from "@sartor/core"
+import { CheckpointLog, LegacyMirror, Projection, StatusFile } from "@sartor/transport-file/legacy"
 import { Clock, Effect, Option } from "effect"
 import * as Failure from "../Failure.ts"
 
@@ -14,19 +14,6 @@ import * as Failure from "../Failure.ts"
  */
 export const deprecation =
   'status files are deprecated: "sartor checkpoint" and "sartor wake send" tell the same, durably'
-
-/**
- * What a wake of ours is called in the legacy files.
- *
- * @category configuration
- * @since 0.1.0
- */
-export const typeOf: { readonly [S in Wake.Status]: LegacyFiles.WakeType } = {
-  complete: "COMPLETE",
-  blocked: "BLOCKED",
-  failed: "ERROR",
-  finding: "FINDING"
-}
 
 /**
  * Sets a key of a status file, and answers the line that is printed.
@@ -96,3 +83,32 @@ export const isKnown = Effect.fnUntraced(function* (agent: string) {
   const status = yield* Effect.catchTag(files.status(agent), "LegacyFileDamaged", Effect.asSome)
   return Option.isSome(status) || (yield* files.checkpoints(agent)).length > 0
 })
+
+/**
+ * The agents that are no sessions of ours and match a filter. Files that cannot be read are told of in a warning.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const listed = Effect.fnUntraced(function* (filter: {
+  readonly status?: Session.Status | undefined
+  readonly role?: string | undefined
+}) {
+  const { damaged, found } = yield* LegacyMirror.LegacyMirror.use(({ agents }) => agents)
+  yield* Effect.forEach(damaged, ({ message }) => Effect.logWarning(`The legacy files: ${message}`), { discard: true })
+  const read = (key: string, { fields }: LegacyFiles.Status) => StatusFile.textOf(fields.get(key))
+  return found
+    .filter((one) => filter.status === undefined || Projection.meaningOf(read("status", one)) === filter.status)
+    .filter((one) => filter.role === undefined || read("role", one).toUpperCase() === filter.role)
+})
+
+/**
+ * The messages of legacy agents that wait for an orchestrator. They are for the one that has no name of its own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const waiting = (orchestrator: string | undefined) =>
+  orchestrator === undefined || orchestrator === "main"
+    ? LegacyMirror.LegacyMirror.use(({ wakes }) => wakes)
+    : Effect.succeed([])

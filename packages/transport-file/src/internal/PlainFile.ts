@@ -142,6 +142,12 @@ export const close = (descriptor: number): void => fs.closeSync(descriptor)
 export const rename = (from: string, to: string): void => guard(to, () => fs.renameSync(from, to))
 export const remove = (file: string): boolean => guarded(file, ["ENOENT"], () => fs.unlinkSync(file)) === undefined
 
+/** Makes a file that says nothing but a time. */
+export const touch = (file: string, millis: number): void => {
+  guard(file, () => fs.closeSync(fs.openSync(file, "a")))
+  guard(file, () => fs.utimesSync(file, millis / 1000, millis / 1000))
+}
+
 /** Keeps a copy beside a file, under a name that no script takes for one. */
 export const keepBeside = (file: string, ending: string): string => {
   const name = path.join(path.dirname(file), `.${path.basename(file)}.${ending}`)

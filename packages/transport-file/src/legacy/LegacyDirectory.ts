@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { LegacyFiles, type TransportError } from "@sartor/core"
+import { type Handoff, LegacyFiles, type TransportError } from "@sartor/core"
 import { DateTime, Effect, Layer, Option, Random } from "effect"
 import * as path from "node:path"
 import { attempt } from "../internal/LogFile.ts"
@@ -315,9 +315,12 @@ export const acknowledgeFile = Effect.fnUntraced(function* (file: string) {
  */
 export const writeHandoff = Effect.fnUntraced(function* (
   file: string,
-  document: Parameters<typeof HandoffFile.render>[0],
+  document: Handoff.Document,
   durable: boolean
-) {
+): Effect.fn.Return<
+  void,
+  LegacyFiles.LegacyFileDamaged | LegacyFiles.LegacyFileRefused | TransportError.TransportError
+> {
   const found = yield* LegacyEdit.read(file, HandoffFile.parse)
   const text = found === undefined ? HandoffFile.render(document) : HandoffFile.move(found.value, document)
   if (text !== found?.text) yield* LegacyEdit.replace(file, text, { locked: false, durable })
@@ -350,8 +353,13 @@ export const everyOf = <A, B>(
     return { found: read.flatMap(Option.toArray), damaged }
   })
 
-/** A file that cannot be read for what it is, is damaged for a reader. */
-const mended = <A, E, R>(effect: Effect.Effect<A, E | LegacyFiles.LegacyFileRefused, R>) =>
+/**
+ * For a reader, a file that is refused for what it is, is damaged.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const mended = <A, E, R>(effect: Effect.Effect<A, E | LegacyFiles.LegacyFileRefused, R>) =>
   Effect.catchIf(
     effect,
     (error) => error instanceof LegacyFiles.LegacyFileRefused,

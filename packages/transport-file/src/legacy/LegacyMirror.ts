@@ -1,0 +1,180 @@
+/**
+ * Keeps the legacy files beside a transport: what sessions, wakes and handoffs come to is written there, and what scripts
+ * write there is taken over.
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect, Layer, type Duration, Result, Semaphore } from "effect"
+import {
+  Flags,
+  type Journal,
+  type LegacyFiles,
+  type Queue,
+  type Sessions,
+  type TransportError,
+  Transport,
+  type Wakes
+} from "@sartor/core"
+import * as ForeignKeys from "./ForeignKeys.ts"
+import * as Importing from "./Importing.ts"
+import * as LegacyDirectory from "./LegacyDirectory.ts"
+import * as Mirroring from "./Mirroring.ts"
+import * as Touched from "./Touched.ts"
+
+/**
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options extends LegacyDirectory.Options {
+  /** Whose data is mirrored; `default` by default. */
+  readonly namespace?: string | undefined
+  /** How often scripts are listened to while the layer lives; twice a second by default. */
+  readonly interval?: Duration.Input | undefined
+}
+
+/**
+ * Why a legacy file could not be read or written.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Problem = Importing.Problem
+
+/**
+ * The mirror of a transport in the legacy files. It is made by every process that writes, never goes back, and can be made
+ * again from the journals at any time. What goes wrong with it is logged as a warning and fails nothing.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class LegacyMirror extends Context.Service<
+  LegacyMirror,
+  {
+    /** Takes over what scripts have written since the last time: acknowledgements, checkpoints, findings, feedback, handoffs. */
+    readonly takeOver: Effect.Effect<ReadonlyArray<Problem>, TransportError.TransportError>
+    /** Writes what this process has changed since the last time. */
+    readonly project: Effect.Effect<ReadonlyArray<Problem>>
+    /** Writes everything that is missing or older, of all sessions and handoffs, and answers what could not be. */
+    readonly rebuild: Effect.Effect<ReadonlyArray<Problem>, TransportError.TransportError>
+    /** The agents that are no sessions of ours. */
+    readonly agents: Effect.Effect<LegacyFiles.Found<LegacyFiles.Status>, TransportError.TransportError>
+    /** Messages and findings of scripts that nobody has acknowledged yet, the oldest first. */
+    readonly wakes: Effect.Effect<ReadonlyArray<LegacyFiles.Wake>, TransportError.TransportError>
+    /** Says that a message or a finding of a script is dealt with; answers whether there is one of that id. */
+    readonly acknowledge: (id: string) => Effect.Effect<boolean, LegacyFiles.Failure>
+    /** What scripts have put into the status file of a session of ours. */
+    readonly foreign: (session: string) => Effect.Effect<LegacyFiles.Fields, TransportError.TransportError>
+  }
+>()("@sartor/transport-file/legacy/LegacyMirror") {}
+
+/**
+ * Sessions and wakes over a transport, as `Transport.services` makes them, with the legacy files beside it: taken over once
+ * when the layer is built, kept up in both directions while it lives, and written to a last time before it closes.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const services = <E, R>(
+  transport: Layer.Layer<Transport.Transport, E, R>,
+  options: Options
+): Layer.Layer<Services, E | Flags.InvalidFlag | TransportError.TransportError, R> => {
+  const tracked = Touched.layer.pipe(Layer.provideMerge(Transport.ports(transport)))
+  return layer(options).pipe(
+    Layer.provideMerge(LegacyDirectory.layer(options)),
+    Layer.provideMerge(Transport.servicesOver(tracked, Flags.layer)),
+    Layer.provide(tracked)
+  )
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Services =
+  | Transport.Transport
+  | Flags.Flags
+  | Sessions.Sessions
+  | Wakes.Wakes
+  | LegacyFiles.LegacyFiles
+  | LegacyMirror
+
+/**
+ * Sessions and wakes over a transport, without a mirror: the legacy files can still be read and written.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const servicesUnmirrored = <E, R>(
+  transport: Layer.Layer<Transport.Transport, E, R>,
+  options: Options
+): Layer.Layer<Services, E | Flags.InvalidFlag | TransportError.TransportError, R> =>
+  Layer.mergeAll(Transport.services(transport), LegacyDirectory.layer(options), layerOff)
+
+const layerOff: Layer.Layer<LegacyMirror> = Layer.succeed(
+  LegacyMirror,
+  LegacyMirror.of({
+    takeOver: Effect.succeed([]),
+    project: Effect.succeed([]),
+    rebuild: Effect.succeed([]),
+    agents: Effect.succeed({ found: [], damaged: [] }),
+    wakes: Effect.succeed([]),
+    acknowledge: () => Effect.succeed(false),
+    foreign: () => Effect.succeed(new Map())
+  })
+)
+
+const layer = (
+  options: Options
+): Layer.Layer<
+  LegacyMirror,
+  never,
+  Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes | LegacyFiles.LegacyFiles | Touched.Touched
+> =>
+  Layer.effect(
+    LegacyMirror,
+    Effect.gen(function* () {
+      const context = yield* Effect.context<
+        Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes | LegacyFiles.LegacyFiles
+      >()
+      const touched = yield* Touched.Touched
+      const lock = yield* Semaphore.make(1)
+      const provided = Effect.provide(context)
+
+      const takeOver = lock.withPermit(provided(Importing.takeOver(options)))
+      const project = lock.withPermit(
+        Effect.gen(function* () {
+          const results = yield* Effect.forEach(touched.take(), (one) => provided(Mirroring.project(options, one)))
+          return results.flat()
+        })
+      )
+      const warned = new Set<string>()
+      const warn = (problems: ReadonlyArray<{ readonly message: string }>) =>
+        Effect.forEach(
+          problems.filter(({ message }) => !warned.has(message)),
+          ({ message }) => {
+            warned.add(message)
+            return Effect.logWarning(`The legacy files: ${message}`)
+          },
+          { discard: true }
+        )
+      const tolerant = <A extends ReadonlyArray<Problem>>(work: Effect.Effect<A, TransportError.TransportError>) =>
+        Effect.flatMap(Effect.result(work), (done) => warn(Result.isFailure(done) ? [done.failure] : done.success))
+
+      const both = Effect.andThen(tolerant(takeOver), tolerant(project))
+      yield* tolerant(takeOver)
+      yield* Effect.addFinalizer(() =>
+        Effect.timeoutOrElse(tolerant(project), { duration: "10 seconds", orElse: () => Effect.void })
+      )
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(options.interval ?? "500 millis"), both)))
+
+      return LegacyMirror.of({
+        takeOver,
+        project,
+        rebuild: lock.withPermit(provided(Mirroring.rebuild(options))),
+        agents: provided(Importing.agents),
+        wakes: provided(Importing.wakes(options)),
+        acknowledge: (id) => provided(Importing.acknowledge(options, id)),
+        foreign: (session) => provided(ForeignKeys.read(session))
+      })
+    })
+  )

@@ -1,0 +1,182 @@
+/**
+ * Writes sessions, their wakes and handoffs into the legacy files.
+ *
+ * @since 0.1.0
+ */
+import {
+  type Handoff,
+  Handoffs,
+  type Journal,
+  type LegacyFiles,
+  Sessions,
+  type Session,
+  type TransportError,
+  Wakes
+} from "@sartor/core"
+import { Effect, Equal, Result } from "effect"
+import * as path from "node:path"
+import * as PlainFile from "../internal/PlainFile.ts"
+import * as ForeignKeys from "./ForeignKeys.ts"
+import * as HandoffFile from "./HandoffFile.ts"
+import * as Importing from "./Importing.ts"
+import * as LegacyDirectory from "./LegacyDirectory.ts"
+import * as LegacyEdit from "./LegacyEdit.ts"
+import type { One } from "./Touched.ts"
+import * as Projection from "./Projection.ts"
+import * as StatusFile from "./StatusFile.ts"
+import * as WakeFile from "./WakeFile.ts"
+
+/**
+ * Writes what has become of one session or handoff, and answers what could not be written.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const project = (options: LegacyDirectory.Options, one: One): Effect.Effect<Problems, never, Services> =>
+  problemsOf(one.kind === "session" ? session(options, one.id) : handoff(options, one.id))
+
+/**
+ * Writes all sessions and handoffs, and answers what could not be written.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const rebuild = Effect.fn("LegacyMirror.rebuild")(function* (
+  options: LegacyDirectory.Options
+): Effect.fn.Return<Problems, TransportError.TransportError, Services> {
+  const sessions = yield* (yield* Sessions.Sessions).list()
+  const handoffs = yield* Handoffs.list()
+  const problems = yield* Effect.forEach(
+    [
+      ...sessions.map(({ session_id }) => session(options, session_id)),
+      ...handoffs.map(({ document }) => handoff(options, document.handoff.handoffId))
+    ],
+    problemsOf,
+    { concurrency: 8 }
+  )
+  return problems.flat()
+})
+
+type Problems = ReadonlyArray<Importing.Problem>
+type Services = Journal.Journal | Sessions.Sessions | Wakes.Wakes
+
+const problemsOf = <A, R>(
+  work: Effect.Effect<A, LegacyFiles.Failure | Sessions.SessionNotFound | Handoffs.HandoffNotFound, R>
+) =>
+  work.pipe(
+    Effect.as([]),
+    Effect.catchTag(["InvalidAgentId", "SessionNotFound", "HandoffNotFound"], () => Effect.succeed([])),
+    Effect.catch((problem) => Effect.succeed([problem]))
+  )
+
+/** A session with its log and its wakes, under the lock of its status file. What scripts have put there is kept first. */
+const session = Effect.fnUntraced(function* (options: LegacyDirectory.Options, id: string) {
+  const sessions = yield* Sessions.Sessions
+  const places = LegacyDirectory.placesOf(options.directory)
+  const there = yield* Effect.result(sessions.get(id))
+  if (Result.isFailure(there)) {
+    if (there.failure._tag !== "SessionNotFound") return yield* there.failure
+    return yield* remove(options, id)
+  }
+  yield* Importing.session(options, id)
+  yield* LegacyDirectory.locked(
+    places,
+    id,
+    Effect.gen(function* () {
+      // Read here, so that whoever comes last has the newest.
+      const newest = yield* sessions.get(id)
+      const acknowledged = yield* acknowledgedOf(newest)
+      const foreign = yield* ForeignKeys.read(id)
+      const wakeWaits =
+        Projection.wakesAnybody(newest) && newest.wakes.some(({ wake_id }) => !acknowledged.has(wake_id))
+      yield* writeStatus(places.status(id), Projection.status(newest, { wakeWaits, foreign }), foreign, newest.version)
+      const lines = yield* LegacyDirectory.readLog(places.log(id))
+      yield* LegacyEdit.append(places.log(id), Projection.without(Projection.log(newest), lines), false)
+      if (Projection.wakesAnybody(newest)) yield* writeWakes(options, newest, acknowledged)
+    }),
+    options
+  )
+})
+
+const acknowledgedOf = Effect.fnUntraced(function* ({ orchestrator, wakes }: Session.Session) {
+  const service = yield* Wakes.Wakes
+  const settled = yield* Effect.filter(wakes, ({ wake_id }) => service.isSettled(orchestrator, wake_id))
+  if (settled.length === 0) return new Set<string>()
+  const dead = new Set((yield* service.dead(orchestrator)).map(({ wake_id }) => wake_id))
+  return new Set(settled.map(({ wake_id }) => wake_id).filter((id) => !dead.has(id)))
+})
+
+const writeStatus = Effect.fnUntraced(function* (
+  file: string,
+  ours: LegacyFiles.Fields,
+  foreign: LegacyFiles.Fields,
+  version: number
+) {
+  const found = yield* LegacyEdit.readOnce(file, StatusFile.parse).pipe(
+    // What was never written whole holds nothing that could be lost.
+    Effect.catchIf(
+      (error) => error._tag === "LegacyFileDamaged" && error.detail === "it is empty",
+      () => Effect.succeed(undefined)
+    )
+  )
+  if (found === undefined) {
+    const added = [...foreign].filter(([key]) => !ours.has(key))
+    return yield* LegacyEdit.replace(file, StatusFile.make([...ours, ...added]), { locked: true, durable: false })
+  }
+  const { fields } = found.value
+  // Somebody has mirrored a newer state already.
+  if (Number(StatusFile.textOf(fields.get(Projection.versionKey))) > version) return
+  const changed = [...ours].filter(([key, value]) => !Equal.equals(fields.get(key), value))
+  if (changed.length === 0) return
+  yield* LegacyEdit.replace(file, StatusFile.edit(found.value, changed), { locked: true, durable: false })
+})
+
+/** The files of wakes that wait, and of those that were acknowledged what their files still say otherwise. */
+const writeWakes = Effect.fnUntraced(function* (
+  { directory }: LegacyDirectory.Options,
+  { wakes }: Session.Session,
+  acknowledged: ReadonlySet<string>
+) {
+  for (const wake of wakes) {
+    const isDone = acknowledged.has(wake.wake_id)
+    const projected = Projection.wake(wake, isDone)
+    if (projected === undefined) continue
+    const { message, name } = projected
+    for (const folder of message.priority === "critical" ? ["wake", "wake/URGENT"] : ["wake"]) {
+      const file = path.join(directory, folder, name)
+      const found = yield* LegacyEdit.read(file, WakeFile.parse)
+      if (found === undefined && !isDone) {
+        yield* LegacyEdit.replace(file, WakeFile.render(message), { locked: false, durable: false })
+      }
+      if (found !== undefined && isDone && !found.value.acknowledged) yield* LegacyDirectory.acknowledgeFile(file)
+    }
+  }
+})
+
+/** Takes away the files of a session that is deleted: status and log, under the lock, which stays. */
+const remove = Effect.fnUntraced(function* (options: LegacyDirectory.Options, id: string) {
+  const places = LegacyDirectory.placesOf(options.directory)
+  const found = yield* LegacyEdit.read(places.status(id), StatusFile.parse)
+  if (found === undefined || !found.value.fields.has(Projection.versionKey)) return
+  yield* LegacyDirectory.locked(
+    places,
+    id,
+    PlainFile.attempt("LegacyMirror.remove", () => {
+      PlainFile.remove(places.status(id))
+      PlainFile.remove(places.log(id))
+    }),
+    options
+  )
+  yield* ForeignKeys.forget(id)
+})
+
+/** The file of a handoff, wherever it lies; one that is new in the folder of its day. */
+const handoff = Effect.fnUntraced(function* ({ directory }: LegacyDirectory.Options, id: string) {
+  const { document }: Handoff.Handoff = yield* Handoffs.get(id)
+  const dated = path.join(directory, HandoffFile.pathOf(document))
+  const flat = path.join(directory, "handoffs", `${id}.json`)
+  const isFlat = yield* PlainFile.attempt("LegacyMirror", () => PlainFile.modifiedOf(flat) !== undefined)
+  const isDated = yield* PlainFile.attempt("LegacyMirror", () => PlainFile.modifiedOf(dated) !== undefined)
+  if (isFlat) yield* LegacyDirectory.writeHandoff(flat, document, false)
+  if (isDated || !isFlat) yield* LegacyDirectory.writeHandoff(dated, document, false)
+})
