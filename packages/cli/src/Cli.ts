@@ -15,6 +15,7 @@ import { handoffList } from "./commands/HandoffList.ts"
 import { handoffAccept, handoffComplete, handoffReject } from "./commands/HandoffSettle.ts"
 import { handoffShow } from "./commands/HandoffShow.ts"
 import { flags } from "./commands/Flags.ts"
+import { metrics } from "./commands/Metrics.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { monitor } from "./commands/Monitor.ts"
 import { prune } from "./commands/Prune.ts"
@@ -127,6 +128,7 @@ const tree = Settings.root.pipe(
     worker,
     prune,
     flags,
+    metrics,
     doctor,
     completions((): Command.Command.Any => tree)
   ])

@@ -13,7 +13,13 @@ import { Timestamp, Wake } from "./Wake.ts"
  * @since 0.1.0
  */
 export const Record = Schema.Union([
-  Schema.Struct({ type: Schema.tag("acknowledged"), at: Timestamp, wake_id: Schema.String }),
+  Schema.Struct({
+    type: Schema.tag("acknowledged"),
+    at: Timestamp,
+    wake_id: Schema.String,
+    /** When somebody began to handle it: until then it only lay there. */
+    taken_at: Schema.optionalKey(Timestamp)
+  }),
   Schema.Struct({
     type: Schema.tag("dead"),
     at: Timestamp,

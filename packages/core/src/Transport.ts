@@ -21,6 +21,14 @@ import * as here from "./internal/here.ts"
 export type Transport = Journal.Journal | Queue.Queue
 
 /**
+ * What `services` gives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Services = Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags
+
+/**
  * Keeps everything in memory: for tests, and for what may be lost with the process.
  *
  * @category layers
@@ -48,7 +56,7 @@ export const services = <E, R>(
 export const servicesWith = <E, R, E2>(
   transport: Layer.Layer<Transport, E, R>,
   flags: Layer.Layer<Flags.Flags, E2, Journal.Journal>
-): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags, E | E2, R> =>
+): Layer.Layer<Services, E | E2, R> =>
   servicesOver(ports(transport), flags)
 
 /**
@@ -69,5 +77,5 @@ export const ports = <E, R>(transport: Layer.Layer<Transport, E, R>): Layer.Laye
 export const servicesOver = <E, R, E2>(
   ports: Layer.Layer<Transport, E, R>,
   flags: Layer.Layer<Flags.Flags, E2, Journal.Journal>
-): Layer.Layer<Transport | Sessions.Sessions | Wakes.Wakes | Flags.Flags, E | E2, R> =>
+): Layer.Layer<Services, E | E2, R> =>
   Wakes.layer.pipe(Layer.provideMerge(Sessions.layer), Layer.provideMerge(flags), Layer.provideMerge(ports))

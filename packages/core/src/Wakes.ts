@@ -197,11 +197,18 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
       return Flags.select(flags, "ENABLE_WAKE_MESSAGING", { on: woken, off: Effect.void })
     }
 
-    const acknowledge = (key: string, wakeId: string) =>
+    const acknowledge = (key: string, wakeId: string, takenAt?: string) =>
       inboxAt(key).update((state) =>
         HashSet.has(state.acknowledged, wakeId)
           ? Effect.succeed([])
-          : Effect.map(nowText, (at) => [{ type: "acknowledged" as const, at, wake_id: wakeId }])
+          : Effect.map(nowText, (at) => [
+              {
+                type: "acknowledged" as const,
+                at,
+                wake_id: wakeId,
+                ...(takenAt === undefined ? {} : { taken_at: takenAt })
+              }
+            ])
       )
 
     const bury = (key: string, wakeId: string, reason: string, original: Schema.Json) =>
@@ -255,7 +262,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     const desk: Polling.Desk = {
       sessions,
       inbox: (session) => inboxAt(keyFor(session)).refresh,
-      acknowledge: (session, id) => acknowledge(keyFor(session), id),
+      acknowledge: (session, id, takenAt) => acknowledge(keyFor(session), id, takenAt),
       bury: (session, wake, reason) => bury(keyFor(session), wake.wake_id, reason, encodeWake(wake)),
       failed: new Map()
     }
@@ -331,7 +338,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
           sessions,
           inbox: refresh,
           tallies,
-          acknowledge: (id) => acknowledge(`inbox/${orchestrator}`, id),
+          acknowledge: (id, takenAt) => acknowledge(`inbox/${orchestrator}`, id, takenAt),
           bury: (id, reason, original) => bury(`inbox/${orchestrator}`, id, reason, original)
         }
         return Handling.handle(desk, handler, options)

@@ -109,6 +109,14 @@ export const Record = Schema.Union([
 export type Record = typeof Record.Type
 
 /**
+ * Reads a record as it was written; nothing for one that cannot be read.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const decode = Schema.decodeUnknownOption(Record)
+
+/**
  * @category models
  * @since 0.1.0
  */

@@ -15,9 +15,10 @@ import * as Roster from "./Roster.ts"
 import * as Session from "./Session.ts"
 import { uniqueSuffix } from "./SessionId.ts"
 import { InvalidField, nowText, type OpenOptions, Sessions } from "./Sessions.ts"
-import { Wakes } from "./Wakes.ts"
+import { type Audit, Wakes } from "./Wakes.ts"
 import type { Workflow } from "./WorkflowFile.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
+import * as Facts from "./internal/facts.ts"
 import { isTransient } from "./internal/patience.ts"
 import * as Replica from "./internal/Replica.ts"
 
@@ -236,9 +237,34 @@ export const document = Effect.fn("WorkflowRuns.document")(function* (runId: str
     max_parallel,
     agents,
     synthesis: Object.fromEntries(WorkflowRun.synthesesOf(state)),
-    metrics: Metrics.ofRun({ agents, ...times }, yield* wakes.audit(runId))
+    metrics: Metrics.compute(yield* factsOf(runId, { agents, ...times }, yield* wakes.audit(runId)))
   }
   return found
+})
+
+/** What a run adds to the figures; the sessions that are left of it say the rest. */
+const factsOf = Effect.fnUntraced(function* (
+  orchestrator: string,
+  run: Pick<WorkflowRun.Document, "agents" | "started_at" | "finished_at">,
+  audit: Audit
+) {
+  const all = yield* (yield* Sessions).list({ orchestrator })
+  const byName = new Map(
+    run.agents.flatMap(({ name, session_id }) => {
+      const session = all.find((session) => session.session_id === session_id)
+      return session === undefined ? [] : [[name, session] as const]
+    })
+  )
+  const agents = run.agents.flatMap(({ name, needs }) => {
+    const session = byName.get(name)
+    return session === undefined ? [] : [{ session, needs: needs.flatMap((need) => byName.get(need) ?? []) }]
+  })
+  const spans = run.agents.flatMap(({ finished_at, started_at }) => {
+    const start = Facts.millis(started_at)
+    const end = Facts.millis(finished_at)
+    return start === undefined || end === undefined ? [] : [{ start, end }]
+  })
+  return yield* Facts.ofRun({ orchestrator, ...run, agents, spans }, audit)
 })
 
 const pending = {

@@ -7,6 +7,7 @@ import type { TransportError } from "../TransportError.ts"
 import * as Wake from "../Wake.ts"
 import type { HandleOptions } from "../Wakes.ts"
 import { pointTo } from "./issues.ts"
+import { nowText } from "./now.ts"
 import { own } from "./own.ts"
 import { isTransient } from "./patience.ts"
 
@@ -18,7 +19,7 @@ export interface Desk {
   readonly queue: Queue["Service"]
   readonly sessions: Sessions["Service"]
   readonly inbox: Effect.Effect<Inbox.Inbox, TransportError>
-  readonly acknowledge: (wakeId: string) => Effect.Effect<unknown, TransportError>
+  readonly acknowledge: (wakeId: string, takenAt: string) => Effect.Effect<unknown, TransportError>
   /** Of wakes that are not settled yet: how often their handlers failed here, and how often they waited for others. */
   readonly tallies: Map<string, { readonly failed: number; readonly waited: number }>
   /** Makes a dead letter of a message, unless it is acknowledged. */
@@ -80,9 +81,10 @@ const deal = Effect.fnUntraced(function* <E, R>(
     if (deliveries <= maxAttempts) {
       // Through whichever delivery it failed before.
       const times = Math.max(isOwn ? deliveries : 1, 1 + tallyOf(due.wake_id).failed)
+      const takenAt = yield* nowText
       const exit = yield* Effect.exit(handler(due, times))
       if (Exit.isSuccess(exit)) {
-        yield* desk.acknowledge(due.wake_id)
+        yield* desk.acknowledge(due.wake_id, takenAt)
         desk.tallies.delete(due.wake_id)
         if (!isOwn) yield* own(desk.queue.settle(desk.name, due.wake_id, { type: "completed" }))
         handled.push(due)

@@ -6,13 +6,14 @@ import type { Sessions } from "../Sessions.ts"
 import type { TransportError } from "../TransportError.ts"
 import type * as Wake from "../Wake.ts"
 import type { HandleOptions } from "../Wakes.ts"
+import { nowText } from "./now.ts"
 import { isTransient } from "./patience.ts"
 
 /** What stands in for the queue of wakes where nobody is woken: the journals, looked at now and then. */
 export interface Desk {
   readonly sessions: Sessions["Service"]
   readonly inbox: (session: Session) => Effect.Effect<Inbox.Inbox, TransportError>
-  readonly acknowledge: (session: Session, wakeId: string) => Effect.Effect<unknown, TransportError>
+  readonly acknowledge: (session: Session, wakeId: string, takenAt: string) => Effect.Effect<unknown, TransportError>
   readonly bury: (session: Session, wake: Wake.Wake, reason: string) => Effect.Effect<unknown, TransportError>
   /** How often the handlers of wakes failed here. */
   readonly failed: Map<string, number>
@@ -47,9 +48,10 @@ export const handle = Effect.fnUntraced(function* <E, R>(
   for (const { session, wake } of yield* due(desk, orchestrator)) {
     if (waiting.has(session.session_id)) continue
     const attempt = (desk.failed.get(wake.wake_id) ?? 0) + 1
+    const takenAt = yield* nowText
     const exit = yield* Effect.exit(handler(wake, attempt))
     if (Exit.isSuccess(exit)) {
-      yield* desk.acknowledge(session, wake.wake_id)
+      yield* desk.acknowledge(session, wake.wake_id, takenAt)
       desk.failed.delete(wake.wake_id)
       handled.push(wake)
       continue
