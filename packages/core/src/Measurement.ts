@@ -53,6 +53,7 @@ const ofOrchestrator = Effect.fnUntraced(function* (orchestrator: string, sessio
   return yield* facts.ofRun(
     {
       orchestrator,
+      isWorkflow: started_at !== "",
       agents,
       started_at: started_at === "" ? sessions.map(({ created_at }) => created_at).sort()[0] : started_at,
       finished_at: started_at === "" ? (ends.length < sessions.length ? undefined : ends.sort().at(-1)) : ended?.at

@@ -264,7 +264,7 @@ const factsOf = Effect.fnUntraced(function* (
     const end = Facts.millis(finished_at)
     return start === undefined || end === undefined ? [] : [{ start, end }]
   })
-  return yield* Facts.ofRun({ orchestrator, ...run, agents, spans }, audit)
+  return yield* Facts.ofRun({ orchestrator, isWorkflow: true, ...run, agents, spans }, audit)
 })
 
 const pending = {

@@ -159,7 +159,7 @@ describe("Measurement", () => {
       }).pipe(Effect.scoped, Effect.provide(runner))
       const { runs } = yield* Measurement.factsSince(0)
       const waited = runs.flatMap(({ blocked }) => blocked.map(({ end, start }) => end - start))
-      // One is handled at once, the other after it.
+      // One is handled at once, the other after it: it alone has waited.
       assert.deepStrictEqual(waited.map((millis) => Math.round(millis / 10_000)).sort(), [0, 1])
     }).pipe(
       Effect.provide(Layer.fresh(Transport.servicesWith(Transport.layerMemory, Flags.layerFixed({})))),

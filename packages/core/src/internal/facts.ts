@@ -12,6 +12,7 @@ import { own } from "./own.ts"
 
 interface Run {
   readonly orchestrator: string
+  readonly isWorkflow?: boolean | undefined
   readonly started_at?: string | undefined
   readonly finished_at?: string | undefined
   /** By agent, with the sessions that each of them needs. */
@@ -25,7 +26,10 @@ export const ofRun = Effect.fnUntraced(function* (run: Run, audit: Audit) {
   const taken = yield* takenOf(run.orchestrator)
   const sessions = run.agents.map(({ session }) => session)
   const start = millis(run.started_at)
-  const end = millis(run.finished_at)
+  const handled = sessions.flatMap(({ wakes }) => wakes.flatMap(({ wake_id }) => taken.get(wake_id) ?? []))
+  const ended = millis(run.finished_at)
+  // It went on for as long as it had something to handle.
+  const end = ended === undefined || run.isWorkflow === true ? ended : Math.max(ended, ...handled)
   const facts: Facts = {
     runs: [
       {
