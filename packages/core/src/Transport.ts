@@ -56,8 +56,7 @@ export const services = <E, R>(
 export const servicesWith = <E, R, E2>(
   transport: Layer.Layer<Transport, E, R>,
   flags: Layer.Layer<Flags.Flags, E2, Journal.Journal>
-): Layer.Layer<Services, E | E2, R> =>
-  servicesOver(ports(transport), flags)
+): Layer.Layer<Services, E | E2, R> => servicesOver(ports(transport), flags)
 
 /**
  * A transport, with what this process keeps to itself in its memory.
