@@ -10,6 +10,7 @@ import * as JournalLog from "./internal/JournalLog.ts"
 import * as LogFile from "./internal/LogFile.ts"
 import { pathOf } from "./internal/Names.ts"
 import * as OpenLog from "./internal/OpenLog.ts"
+import * as Punch from "./internal/Punch.ts"
 import * as Recent from "./internal/Recent.ts"
 import { scanning, type Store } from "./internal/Store.ts"
 
@@ -79,7 +80,10 @@ export const make = Effect.fnUntraced(function* (
       while (true) {
         const state = yield* LogFile.attempt(operation, journal.refresh)
         if (state === undefined) return
-        if (state.isEmpty) return yield* OpenLog.durable(operation, journal.log, state.cursor.position)
+        if (state.isEmpty) {
+          yield* OpenLog.durable(operation, journal.log, state.cursor.position)
+          return yield* Punch.free(journal.log.path, state.start)
+        }
         const appended = append(operation, key, state.version, "tombstone")
         yield* Effect.catchTag(appended, "VersionConflict", () => Effect.void)
       }

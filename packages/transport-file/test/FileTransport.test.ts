@@ -134,6 +134,37 @@ it.live("uses 10,000 keys with a bounded number of descriptors, and lists them",
   })
 )
 
+it.live("gives the room of a deleted key back, and the key goes on behind it, in every process", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const room = () => fs.statSync(journalFile(directory, "log")).blocks * 512
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        for (let version = 0; version < 20; version++) yield* append("log", version, "x".repeat(100_000))
+        assert.isAbove(room(), 2_000_000)
+        yield* journal.delete("log")
+        assert.isBelow(room(), 100_000)
+        assert.deepStrictEqual(yield* records("log"), [])
+        assert.strictEqual(yield* append("log", 21, "next"), 22)
+      })
+    )
+    yield* open(
+      directory,
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* records("log"), ["22 next"])
+        assert.strictEqual(yield* append("log", 22, "more"), 23)
+        const heads = yield* (yield* Journal.Journal).heads()
+        assert.deepStrictEqual(
+          heads.map(({ key, version }) => [key, version]),
+          [["log", 23]]
+        )
+      })
+    )
+  })
+)
+
 it.live("F13: goes on in a directory that was deleted and made again", () =>
   Effect.gen(function* () {
     const directory = yield* temporary

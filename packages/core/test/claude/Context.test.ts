@@ -90,6 +90,30 @@ layer(services, { excludeTestServices: true })("what is sent of a conversation",
     })
   )
 
+  it.effect("S08: is all of a session of 99 KB, and less of one of 101 KB, which keeps everything", () =>
+    Effect.gen(function* () {
+      for (const [kilobytes, whole] of [
+        [99, true],
+        [101, false]
+      ] as const) {
+        const id = `impl-s08-${kilobytes}`
+        const part = Tool.of("part", {
+          description: "Part of a session",
+          input: Schema.Struct({ n: Schema.Number }),
+          effects: "pure",
+          run: ({ n }) => Effect.succeed(`part ${n}: ${"x".repeat((kilobytes * 1024) / 4 - 400)}`)
+        })
+        const fake = yield* talk([...[0, 1, 2, 3].map((n) => ({ content: [call("part", { n })] })), done])
+        assert.strictEqual((yield* work(fake, { id, tools: [part] })).status, "complete")
+        const last = JSON.stringify(fake.requests.at(-1)?.body.messages)
+        assert.isAtMost(last.length, defaultLimit + 200)
+        assert.strictEqual(last.includes("part 0: x"), whole)
+        assert.include(last, "part 3: x")
+        assert.include(JSON.stringify(yield* entries(id)), "part 0: x")
+      }
+    })
+  )
+
   it.effect("is a failure that says so, where the task alone is too large", () =>
     Effect.gen(function* () {
       const fake = yield* talk([done])
