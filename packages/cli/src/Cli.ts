@@ -16,6 +16,7 @@ import { handoffAccept, handoffComplete, handoffReject } from "./commands/Handof
 import { handoffShow } from "./commands/HandoffShow.ts"
 import { flags } from "./commands/Flags.ts"
 import { metrics } from "./commands/Metrics.ts"
+import { rollback } from "./commands/Rollback.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { monitor } from "./commands/Monitor.ts"
 import { prune } from "./commands/Prune.ts"
@@ -128,6 +129,7 @@ const tree = Settings.root.pipe(
     worker,
     prune,
     flags,
+    rollback,
     metrics,
     doctor,
     completions((): Command.Command.Any => tree)
