@@ -18,6 +18,7 @@ import { flags } from "./commands/Flags.ts"
 import { metrics } from "./commands/Metrics.ts"
 import { rollback } from "./commands/Rollback.ts"
 import { doctor } from "./commands/Doctor.ts"
+import { legacy } from "./commands/Legacy.ts"
 import { monitor } from "./commands/Monitor.ts"
 import { prune } from "./commands/Prune.ts"
 import { questions } from "./commands/Questions.ts"
@@ -125,6 +126,7 @@ const tree = Settings.root.pipe(
     handoff,
     checkpoint,
     status,
+    legacy,
     monitor,
     worker,
     prune,

@@ -1,6 +1,8 @@
 export * as CheckpointLog from "./CheckpointLog.ts"
 export * as FeedbackFile from "./FeedbackFile.ts"
+export * as Feedbacks from "./Feedbacks.ts"
 export * as FindingFile from "./FindingFile.ts"
+export * as Findings from "./Findings.ts"
 export * as HandoffFile from "./HandoffFile.ts"
 export * as JsonText from "./JsonText.ts"
 export * as LegacyDirectory from "./LegacyDirectory.ts"
