@@ -42,6 +42,7 @@ import { sessionTell } from "./commands/SessionTell.ts"
 import { statusCleanup } from "./commands/StatusCleanup.ts"
 import { statusRead } from "./commands/StatusRead.ts"
 import { statusUpdate } from "./commands/StatusUpdate.ts"
+import { verify } from "./commands/Verify.ts"
 import { wakeAck } from "./commands/WakeAck.ts"
 import { wakeAudit } from "./commands/WakeAudit.ts"
 import { wakeDead } from "./commands/WakeDead.ts"
@@ -130,6 +131,7 @@ const tree = Settings.root.pipe(
     monitor,
     worker,
     prune,
+    verify,
     flags,
     rollback,
     metrics,

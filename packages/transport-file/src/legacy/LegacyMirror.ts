@@ -15,6 +15,7 @@ import {
   Transport,
   type Wakes
 } from "@sartor/core"
+import * as Checking from "./Checking.ts"
 import * as ForeignKeys from "./ForeignKeys.ts"
 import * as Importing from "./Importing.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
@@ -54,8 +55,13 @@ export class LegacyMirror extends Context.Service<
     readonly takeOver: Effect.Effect<ReadonlyArray<Problem>, TransportError.TransportError>
     /** Writes what this process has changed since the last time. */
     readonly project: Effect.Effect<ReadonlyArray<Problem>>
-    /** Writes everything that is missing or older, of all sessions and handoffs, and answers what could not be. */
-    readonly rebuild: Effect.Effect<ReadonlyArray<Problem>, TransportError.TransportError>
+    /**
+     * Makes the mirror again where it is missing, older or damaged, and answers what could not be made. What a damaged file
+     * held is kept beside it.
+     */
+    readonly repair: Effect.Effect<ReadonlyArray<{ readonly message: string }>, TransportError.TransportError>
+    /** What is wrong with the legacy files: those that cannot be read, and those of ours that say something else. */
+    readonly verify: Effect.Effect<ReadonlyArray<Checking.Fault>, TransportError.TransportError>
     /** The agents that are no sessions of ours. */
     readonly agents: Effect.Effect<LegacyFiles.Found<LegacyFiles.Status>, TransportError.TransportError>
     /** Messages and findings of scripts that nobody has acknowledged yet, the oldest first. */
@@ -115,7 +121,8 @@ const layerOff: Layer.Layer<LegacyMirror> = Layer.succeed(
   LegacyMirror.of({
     takeOver: Effect.succeed([]),
     project: Effect.succeed([]),
-    rebuild: Effect.succeed([]),
+    repair: Effect.succeed([]),
+    verify: Effect.succeed([]),
     agents: Effect.succeed({ found: [], damaged: [] }),
     wakes: Effect.succeed([]),
     acknowledge: () => Effect.succeed(false),
@@ -170,7 +177,14 @@ const layer = (
       return LegacyMirror.of({
         takeOver,
         project,
-        rebuild: lock.withPermit(provided(Mirroring.rebuild(options))),
+        repair: lock.withPermit(provided(Checking.repair(options))),
+        verify: Effect.gen(function* () {
+          // What is on its way into the files, or out of them, is no fault.
+          yield* takeOver
+          yield* project
+          const faults = yield* Checking.files(options.directory)
+          return [...faults, ...(yield* provided(Checking.mirror(options)))]
+        }),
         agents: provided(Importing.agents),
         wakes: provided(Importing.wakes(options)),
         acknowledge: (id) => provided(Importing.acknowledge(options, id)),

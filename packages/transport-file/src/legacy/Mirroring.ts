@@ -87,23 +87,46 @@ const session = Effect.fnUntraced(function* (options: LegacyDirectory.Options, i
       const newest = yield* sessions.get(id)
       const acknowledged = yield* acknowledgedOf(newest)
       const foreign = yield* ForeignKeys.read(id)
-      const wakeWaits =
-        Projection.wakesAnybody(newest) && newest.wakes.some(({ wake_id }) => !acknowledged.has(wake_id))
-      yield* writeStatus(places.status(id), Projection.status(newest, { wakeWaits, foreign }), foreign, newest.version)
+      const ours = Projection.status(newest, besideOf(newest, acknowledged, foreign))
+      yield* writeStatus(places.status(id), ours, foreign, newest.version)
       const lines = yield* LegacyDirectory.readLog(places.log(id))
       yield* LegacyEdit.append(places.log(id), Projection.without(Projection.log(newest), lines), false)
-      if (Projection.wakesAnybody(newest)) yield* writeWakes(options, newest, acknowledged)
+      yield* writeWakes(options, newest, acknowledged)
     }),
     options
   )
 })
 
-const acknowledgedOf = Effect.fnUntraced(function* ({ orchestrator, wakes }: Session.Session) {
+/**
+ * The wakes of a session that somebody has acknowledged.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acknowledgedOf = Effect.fnUntraced(function* ({
+  orchestrator,
+  wakes
+}: Session.Session): Effect.fn.Return<ReadonlySet<string>, TransportError.TransportError, Wakes.Wakes> {
   const service = yield* Wakes.Wakes
   const settled = yield* Effect.filter(wakes, ({ wake_id }) => service.isSettled(orchestrator, wake_id))
   if (settled.length === 0) return new Set<string>()
   const dead = new Set((yield* service.dead(orchestrator)).map(({ wake_id }) => wake_id))
   return new Set(settled.map(({ wake_id }) => wake_id).filter((id) => !dead.has(id)))
+})
+
+/**
+ * What the projection of a session takes from beside its journal.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const besideOf = (
+  session: Session.Session,
+  acknowledged: ReadonlySet<string>,
+  foreign: LegacyFiles.Fields
+): Projection.Beside => ({
+  wakeWaits: Projection.wakesAnybody(session) && session.wakes.some(({ wake_id }) => !acknowledged.has(wake_id)),
+  foreign
 })
 
 const writeStatus = Effect.fnUntraced(function* (
@@ -131,25 +154,52 @@ const writeStatus = Effect.fnUntraced(function* (
   yield* LegacyEdit.replace(file, StatusFile.edit(found.value, changed), { locked: true, durable: false })
 })
 
-/** The files of wakes that wait, and of those that were acknowledged what their files still say otherwise. */
-const writeWakes = Effect.fnUntraced(function* (
+/**
+ * The files that the wakes of a session have, and which of them say something else than the inbox.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const wakeFiles = Effect.fnUntraced(function* (
   { directory }: LegacyDirectory.Options,
-  { wakes }: Session.Session,
+  session: Session.Session,
+  acknowledged: ReadonlySet<string>
+): Effect.fn.Return<ReadonlyArray<MirroredWake>, TransportError.TransportError> {
+  const projected = (Projection.wakesAnybody(session) ? session.wakes : []).flatMap((wake) => {
+    const one = Projection.wake(wake, acknowledged.has(wake.wake_id))
+    if (one === undefined) return []
+    const folders = one.message.priority === "critical" ? ["wake", "wake/URGENT"] : ["wake"]
+    return folders.map((folder) => ({ file: path.join(directory, folder, one.name), message: one.message }))
+  })
+  return yield* Effect.forEach(projected, ({ file, message }) =>
+    LegacyDirectory.readWake(file).pipe(
+      Effect.map((found): MirroredWake => {
+        if (found === undefined) return { file, message, state: message.acknowledged ? "done" : "missing" }
+        const isBehind = message.acknowledged && !found.value.acknowledged
+        return { file, message, state: isBehind ? "unacknowledged" : "done" }
+      }),
+      // What cannot be read is not written over.
+      Effect.catchTag("LegacyFileDamaged", () => Effect.succeed({ file, message, state: "done" as const }))
+    )
+  )
+})
+
+interface MirroredWake {
+  readonly file: string
+  readonly message: LegacyFiles.Wake
+  readonly state: "done" | "missing" | "unacknowledged"
+}
+
+const writeWakes = Effect.fnUntraced(function* (
+  options: LegacyDirectory.Options,
+  session: Session.Session,
   acknowledged: ReadonlySet<string>
 ) {
-  for (const wake of wakes) {
-    const isDone = acknowledged.has(wake.wake_id)
-    const projected = Projection.wake(wake, isDone)
-    if (projected === undefined) continue
-    const { message, name } = projected
-    for (const folder of message.priority === "critical" ? ["wake", "wake/URGENT"] : ["wake"]) {
-      const file = path.join(directory, folder, name)
-      const found = yield* LegacyEdit.read(file, WakeFile.parse)
-      if (found === undefined && !isDone) {
-        yield* LegacyEdit.replace(file, WakeFile.render(message), { locked: false, durable: false })
-      }
-      if (found !== undefined && isDone && !found.value.acknowledged) yield* LegacyDirectory.acknowledgeFile(file)
+  for (const { file, message, state } of yield* wakeFiles(options, session, acknowledged)) {
+    if (state === "missing") {
+      yield* LegacyEdit.replace(file, WakeFile.render(message), { locked: false, durable: false })
     }
+    if (state === "unacknowledged") yield* LegacyDirectory.acknowledgeFile(file)
   }
 })
 

@@ -1,3 +1,4 @@
+export * as Checking from "./Checking.ts"
 export * as CheckpointLog from "./CheckpointLog.ts"
 export * as FeedbackFile from "./FeedbackFile.ts"
 export * as Feedbacks from "./Feedbacks.ts"
