@@ -55,6 +55,8 @@ export class LegacyMirror extends Context.Service<
     readonly takeOver: Effect.Effect<ReadonlyArray<Problem>, TransportError.TransportError>
     /** Writes what this process has changed since the last time. */
     readonly project: Effect.Effect<ReadonlyArray<Problem>>
+    /** Writes everything that is missing or older, of all sessions and handoffs, and answers what could not be. */
+    readonly rebuild: Effect.Effect<ReadonlyArray<Problem>, TransportError.TransportError>
     /**
      * Makes the mirror again where it is missing, older or damaged, and answers what could not be made. What a damaged file
      * held is kept beside it.
@@ -121,6 +123,7 @@ const layerOff: Layer.Layer<LegacyMirror> = Layer.succeed(
   LegacyMirror.of({
     takeOver: Effect.succeed([]),
     project: Effect.succeed([]),
+    rebuild: Effect.succeed([]),
     repair: Effect.succeed([]),
     verify: Effect.succeed([]),
     agents: Effect.succeed({ found: [], damaged: [] }),
@@ -177,6 +180,7 @@ const layer = (
       return LegacyMirror.of({
         takeOver,
         project,
+        rebuild: lock.withPermit(provided(Mirroring.rebuild(options))),
         repair: lock.withPermit(provided(Checking.repair(options))),
         verify: Effect.gen(function* () {
           // What is on its way into the files, or out of them, is no fault.
