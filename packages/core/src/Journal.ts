@@ -58,6 +58,15 @@ export class VersionConflict extends Schema.TaggedError<VersionConflict>("@sarto
 export const maxAppendBytes = 32 * 1024 * 1024
 
 /**
+ * Whether a watch of this key or prefix tells of a key; for transports.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isWatched = (keyOrPrefix: string, key: string): boolean =>
+  keyOrPrefix === "" || keyOrPrefix.endsWith("/") ? key.startsWith(keyOrPrefix) : key === keyOrPrefix
+
+/**
  * Port that every transport package implements.
  *
  * @category services
@@ -80,10 +89,11 @@ export class Journal extends Context.Service<
     /** Lists the keys that start with a prefix, sorted; deleted ones are left out. */
     readonly heads: (prefix?: string) => Effect.Effect<ReadonlyArray<Head>, TransportError>
     /**
-     * Streams a head each time that a key under the prefix has grown, written here or by another process, from now on.
-     * A reader that is slow sees the newest head of a key, not each one between.
+     * Streams a head each time that a key has grown, written here or by another process, from now on: this key, or with `/`
+     * at its end every key that begins so, or all of them. A reader that is slow sees the newest head of a key, not each
+     * one between.
      */
-    readonly watch: (prefix?: string) => Stream.Stream<Head, TransportError>
+    readonly watch: (keyOrPrefix?: string) => Stream.Stream<Head, TransportError>
     /**
      * Empties a key and leaves a tombstone: reads find nothing, and versions go on from where they were, so that a stale
      * owner can never write into a key that was created again. Deleting an unknown key does nothing.
@@ -143,7 +153,7 @@ export const layerMemory: Layer.Layer<Journal> = Layer.effect(
             .map(([key, log]) => head(key, log))
             .sort((a, b) => (a.key < b.key ? -1 : 1))
         ),
-      watch: (prefix = "") => Stream.filter(Stream.fromPubSub(changes), (change) => change.key.startsWith(prefix)),
+      watch: (prefix = "") => Stream.filter(Stream.fromPubSub(changes), (change) => isWatched(prefix, change.key)),
       delete: Effect.fnUntraced(function* (key) {
         yield* checked(key)
         const log = logs.get(key)

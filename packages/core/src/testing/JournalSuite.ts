@@ -200,6 +200,21 @@ export const cases = <Storage = never>(
       })
     },
     {
+      name: "watches one key, and none that begins like it or lies below it",
+      run: Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const seen = yield* watching("watch/one", "watch/one")
+        for (const key of ["watch/one-more", "watch/one/a"]) yield* journal.append(key, 0, [1])
+        const version = (yield* journal.heads("watch/one"))[0]?.version ?? 0
+        yield* journal.append("watch/one", version, ["last"])
+        yield* eventually(
+          Effect.sync(() => seen.at(-1)?.version),
+          (newest) => newest === version + 1
+        )
+        assert.deepStrictEqual([...new Set(seen.map(({ key }) => key))], ["watch/one"])
+      })
+    },
+    {
       name: "watches what another opening appends",
       durable: true,
       run: Effect.gen(function* () {

@@ -52,6 +52,7 @@ const nothing = "checks the version of an append of nothing, and writes nothing"
 const grammar = "refuses keys that break the grammar, and creates nothing"
 const list = "lists heads by prefix, sorted, with version and time"
 const watch = "watches a prefix from when it began"
+const alone = "watches one key, and none that begins like it or lies below it"
 const deleted = "reads nothing of a deleted key, and goes on from its version"
 const absent = "does nothing when it deletes what is not there"
 const odd = "gives every JSON value back as it was"
@@ -222,6 +223,10 @@ export const journalMutants: ReadonlyArray<Mutant<Journal.Journal>> = [
   })),
   broken(watch, "tells what was there before the watch", (journal) => ({
     watch: (prefix) => Stream.concat(Stream.fromIterableEffect(journal.heads(prefix)), journal.watch(prefix))
+  })),
+  broken(alone, "watches what begins like the key", (journal) => ({
+    watch: (prefix = "") =>
+      Stream.filter(journal.watch(prefix.slice(0, prefix.lastIndexOf("/") + 1)), ({ key }) => key.startsWith(prefix))
   })),
   broken("watches what another opening appends", "watches its own appends only", (journal) => {
     const own = new Set<string>()

@@ -2,7 +2,8 @@
  * Knows the head of each journal by the size of its file, lists them, and tells who watches when one has grown.
  */
 import { Effect, Stream } from "effect"
-import type { Journal, TransportError } from "@sartor/core"
+import { Journal, Key, type TransportError } from "@sartor/core"
+import * as path from "node:path"
 import * as JournalLog from "./JournalLog.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Names from "./Names.ts"
@@ -45,7 +46,7 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
     known.set(key, { inode: log.inode(), size, isEmpty, head: now })
     if (now.version <= (before?.head.version ?? 0)) return
     for (const watcher of watchers) {
-      if (!watcher.began || !key.startsWith(watcher.prefix)) continue
+      if (!watcher.began || !Journal.isWatched(watcher.prefix, key)) continue
       watcher.pending.set(key, now)
       watcher.wake()
     }
@@ -89,7 +90,8 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
     subscriptions.set(directory, stop)
   }
   const hinted = (parent: string, name: string | null) => {
-    const wanted = (key: string) => [...watchers].some(({ prefix }) => key.startsWith(prefix) || prefix.startsWith(key))
+    const wanted = (key: string) =>
+      [...watchers].some(({ prefix }) => Journal.isWatched(prefix, key) || prefix.startsWith(`${key}/`))
     if (name === null) return
     const key = Names.keyOf(parent, name)
     if (key !== undefined) {
@@ -110,12 +112,22 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
     for (const key of known.keys()) if (key.startsWith(prefix) && !found.has(key)) known.delete(key)
   })
 
+  /** Looks at one key alone, however many there are beside it. */
+  const looked = (key: string) =>
+    LogFile.attempt("Journal.watch", () => {
+      const parent = Names.parentOf(key)
+      subscribe(path.join(store.journals, parent), parent)
+      const file = Names.pathOf(store.journals, key)
+      if (LogFile.look(file) === undefined) known.delete(key)
+      else inspect(key, file)
+    })
+  const scan = (prefix: string) => (Key.isKey(prefix) ? looked(prefix) : scanned("Journal.watch", prefix))
+
   return {
     observe,
-    scan: Effect.suspend(() => {
-      const prefixes = new Set([...watchers].map(({ prefix }) => prefix))
-      return Effect.forEach(prefixes, (prefix) => scanned("Journal.watch", prefix), { discard: true })
-    }),
+    scan: Effect.suspend(() =>
+      Effect.forEach(new Set([...watchers].map(({ prefix }) => prefix)), scan, { discard: true })
+    ),
     list: Effect.fnUntraced(function* (prefix = "") {
       yield* scanned("Journal.heads", prefix)
       const listed = [...known.values()].filter(({ head, isEmpty }) => !isEmpty && head.key.startsWith(prefix))
@@ -136,7 +148,7 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
                 if (watchers.size === 0) unsubscribe()
               })
           )
-          yield* scanned("Journal.watch", prefix)
+          yield* scan(prefix)
           watcher.began = true
           return Stream.fromIterableEffectRepeat(taken(watcher))
         })

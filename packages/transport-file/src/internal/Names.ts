@@ -18,6 +18,9 @@ export const keyOf = (parent: string, name: string): string | undefined => {
   return Key.isKey(key) ? key : undefined
 }
 
+/** The part of a key that its directory stands for. */
+export const parentOf = (key: string): string => key.slice(0, Math.max(key.lastIndexOf("/"), 0))
+
 export const join = (parent: string, name: string): string => (parent === "" ? name : `${parent}/${name}`)
 
 /** How many files are looked at before others get their turn. */

@@ -1,5 +1,5 @@
 /** The newest version of every journal, followed from when somebody first asks for it. */
-import { type Journal, Queue, type TransportError } from "@sartor/core"
+import { Journal, Queue, type TransportError } from "@sartor/core"
 import { Effect, PubSub, Scope, Semaphore, Stream } from "effect"
 import type { NatsClient } from "../NatsClient.ts"
 import * as Calls from "./Calls.ts"
@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* (
           const subscription = yield* PubSub.subscribe(changes)
           const tail = yield* following
           yield* Reading.until("Journal.watch", tail, signal, tail.isCaughtUp)
-          return Stream.filter(Stream.fromSubscription(subscription), ({ key }) => key.startsWith(prefix))
+          return Stream.filter(Stream.fromSubscription(subscription), ({ key }) => Journal.isWatched(prefix, key))
         })
       )
   }
