@@ -130,6 +130,26 @@ describe("rollback", () => {
     assert.isTrue((await json(["wake", "audit", ...transport])).balanced)
   })
 
+  it("is done by a run itself where there is reason to, if the policy is to act", async () => {
+    const folder = temporaryFolder(cleanups)
+    const data = join(folder, "data")
+    const transport = ["--data-dir", data]
+    await seed(transport)
+    writeFileSync(join(data, "agent-status", "theirs.json"), "{ cut sh")
+    const gate = join(folder, "gate")
+    const wait = `cat > /dev/null; while [ ! -e ${gate} ]; do sleep 0.1; done; echo done`
+    const agent = `{ name: a, role: AUDITOR, task_type: wait, prompt: P, command: [/bin/sh, -c, "${wait}"] }`
+    writeFileSync(join(folder, "w.yaml"), `name: waiting\nagents:\n  - ${agent}\n`)
+    const running = start(["run", join(folder, "w.yaml"), "--json", ...transport], { SARTOR_ROLLBACK_POLICY: "act" })
+    const isBack = async () => !(await json(["flags", ...transport])).ENABLE_WAKE_MESSAGING.value
+    assert.isTrue(await within(20_000, isBack))
+    appendFileSync(gate, "")
+    const { code, stderr } = await running.ended
+    assert.strictEqual(code, 0, stderr)
+    assert.match(stderr, /Rolled back to files because legacy_breakage is 1 files, more than 0 files: .*theirs\.json/)
+    assert.strictEqual((await run(["triggers", ...transport])).code, 6)
+  })
+
   it("keeps on NATS what a legacy file cannot hold beside the data", async () => {
     const folder = temporaryFolder(cleanups)
     const transport = await natsTransport(cleanups, folder)

@@ -17,6 +17,7 @@ import { handoffShow } from "./commands/HandoffShow.ts"
 import { flags } from "./commands/Flags.ts"
 import { metrics } from "./commands/Metrics.ts"
 import { rollback } from "./commands/Rollback.ts"
+import { triggers } from "./commands/Triggers.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { legacy } from "./commands/Legacy.ts"
 import { monitor } from "./commands/Monitor.ts"
@@ -134,6 +135,7 @@ const tree = Settings.root.pipe(
     verify,
     flags,
     rollback,
+    triggers,
     metrics,
     doctor,
     completions((): Command.Command.Any => tree)

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Key, Role, Timespan } from "@sartor/core"
+import { Key, Role, Timespan, Triggers } from "@sartor/core"
 import { Config, Context, Effect, Option, Path, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Failure from "./Failure.ts"
@@ -22,6 +22,9 @@ export interface Options {
   readonly connectTimeout: number
   /** Whether the legacy files are kept up beside the data. */
   readonly legacyMirror: boolean
+  /** What is done where there is reason to roll back, and how far back is looked for one, in milliseconds. */
+  readonly rollbackPolicy: Triggers.Policy
+  readonly rollbackWindow: number
   /** Roles beside the built-in ones, in upper case. */
   readonly roles: ReadonlyArray<string>
 }
@@ -102,6 +105,10 @@ export const resolve = Effect.fnUntraced(function* (flags: Flags) {
     name: "SARTOR_LEGACY_MIRROR",
     value: Option.getOrElse(yield* variable("SARTOR_LEGACY_MIRROR"), () => "true")
   }
+  const policy = {
+    name: "SARTOR_ROLLBACK_POLICY",
+    value: Option.getOrElse(yield* variable("SARTOR_ROLLBACK_POLICY"), () => "warn")
+  }
   return {
     transport: yield* checked(transport, "file or nats", isTransport),
     dataDir: path.resolve((yield* checked(dataDir, "the path of a folder", isPath)).trim()),
@@ -110,6 +117,8 @@ export const resolve = Effect.fnUntraced(function* (flags: Flags) {
       : yield* checked(withoutSecret(natsUrl), "a URL such as nats://127.0.0.1:4222 or tls://host:4222", isNatsUrl),
     namespace: yield* checked(namespace, "lower-case letters, digits and single hyphens", Schema.is(Key.Slug)),
     connectTimeout: yield* timespan(flags.connectTimeout),
+    rollbackWindow: yield* windowOf,
+    rollbackPolicy: yield* checked(policy, "off, warn or act", Schema.is(Triggers.Policy)),
     legacyMirror: (yield* checked(mirror, "true or false", isTruth)) === "true",
     roles: yield* rolesOf(Option.getOrElse(roles, () => ""))
   } satisfies Options
@@ -165,6 +174,17 @@ const withoutSecret = ({ name, value }: Named<string>): Named<string> => ({
  */
 export const variable = (name: string): Effect.Effect<Option.Option<string>> =>
   Effect.orDie(Config.option(Config.String(name))).pipe(Effect.map(Option.filter((value) => value !== "")))
+
+const windowOf = Effect.gen(function* () {
+  const given = yield* variable("SARTOR_ROLLBACK_WINDOW")
+  if (Option.isNone(given)) return Triggers.defaultWindow
+  const millis = Timespan.parse(given.value)
+  if (Option.isSome(millis) && millis.value > 0) return millis.value
+  return yield* Failure.badInput(
+    `SARTOR_ROLLBACK_WINDOW cannot be ${JSON.stringify(given.value)}: use a time such as 10m or 1h`,
+    { field: "SARTOR_ROLLBACK_WINDOW" }
+  )
+})
 
 const timespan = Effect.fnUntraced(function* (flag: Option.Option<string>) {
   if (Option.isNone(flag)) return 5000

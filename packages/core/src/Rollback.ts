@@ -83,8 +83,19 @@ export interface Outcome {
   readonly after: Inventory
   /** What could not be converted, or was not found again afterwards. */
   readonly problems: ReadonlyArray<string>
-  /** How the three agents of the smoke run ended, unless it was left out. */
-  readonly smoke?: { readonly run_id: string; readonly status: string; readonly agents: ReadonlyArray<string> }
+  readonly smoke?: Smoke
+}
+
+/**
+ * How the agents of a smoke run ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Smoke {
+  readonly run_id: string
+  readonly status: string
+  readonly agents: ReadonlyArray<string>
 }
 
 /**
@@ -117,25 +128,25 @@ export const plan = Effect.fn("Rollback.plan")(function* (to: Target) {
 })
 
 /**
- * Switches all flags for all processes, brings journals and files to the same state, checks that, and runs three agents in
- * the new way. What runs goes on the way it began, and is mirrored until it ends. Doing it again changes nothing.
+ * Switches all flags for all processes, brings journals and files to the same state, runs what it is given in the new
+ * way, and checks it all. What runs goes on the way it began, and is mirrored until it ends. Doing it again changes nothing.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const execute = Effect.fn("Rollback.execute")(function* (options: {
+export const execute = Effect.fn("Rollback.execute")(function* <E = never, R = never>(options: {
   readonly to: Target
   readonly mirror: Mirror
   readonly reason: string
-  /** Whether three agents are run afterwards. */
-  readonly smoke: boolean
+  /** What is run in the new way before it is checked, such as `smoke`; nothing by default. */
+  readonly smoke?: Effect.Effect<Smoke, E, R> | undefined
 }) {
   const { mirror, reason, to } = options
   const before = (yield* look).inventory
   // Nothing of what scripts have written may be overwritten by what comes.
   const taken = yield* mirror.takeOver
   const report = yield* (yield* Flags.Flags).set(flagsOf(to), reason)
-  const smoke = options.smoke ? yield* runSmoke : undefined
+  const smoke = options.smoke === undefined ? undefined : yield* options.smoke
   // What is committed from here on is mirrored by whoever commits it.
   const seen = yield* look
   const rebuilt = yield* mirror.rebuild
@@ -236,11 +247,17 @@ const lost = Effect.fnUntraced(function* (before: Inventory, after: Inventory) {
 
 const isPhase = Schema.is(Legacy.Phase)
 
-/** PLANNER, IMPLEMENTER, AUDITOR: each a program that answers. */
-const runSmoke = Effect.gen(function* () {
+/**
+ * Runs a PLANNER, an IMPLEMENTER and an AUDITOR, each a program that answers. Needs a runner of programs and `/bin/sh`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const smoke = Effect.gen(function* () {
   const workflow = yield* Effect.orDie(WorkflowFile.parse(smokeFile, { file: "rollback-smoke.yaml" }))
   const { agents, run_id, status } = yield* Workflow.run({ workflow, folder: "/", fresh: true })
-  return { run_id, status, agents: agents.map((agent) => `${agent.role}: ${agent.status}`) }
+  const done: Smoke = { run_id, status, agents: agents.map((agent) => `${agent.role}: ${agent.status}`) }
+  return done
 })
 
 const smokeFile = `

@@ -61,10 +61,12 @@ const execute = Effect.fnUntraced(function* (to: Rollback.Target, smoke: boolean
     Effect.gen(function* () {
       const runner = AgentRunner.layer({ command: CommandRunner.make({ env: yield* AgentEnvironment.make }) })
       const mirror = yield* LegacyMirror.LegacyMirror
-      const outcome = yield* Rollback.execute({ to, mirror, smoke, reason: `sartor rollback --to ${to}` }).pipe(
-        Effect.provide(runner),
-        Effect.scoped
-      )
+      const outcome = yield* Rollback.execute({
+        to,
+        mirror,
+        reason: `sartor rollback --to ${to}`,
+        smoke: smoke ? Effect.scoped(Effect.provide(Rollback.smoke, runner)) : undefined
+      })
       const exported = to === "files" ? yield* Export.write : undefined
       return { ...outcome, ...(exported === undefined ? {} : { exported }) }
     })

@@ -21,6 +21,7 @@ import * as Detached from "../Detached.ts"
 import * as Documents from "../Documents.ts"
 import * as Exporting from "../Exporting.ts"
 import * as Failure from "../Failure.ts"
+import * as Guard from "../Guard.ts"
 import * as LiveView from "../LiveView.ts"
 import { Output, type OutputError } from "../Output.ts"
 import * as Process from "../Process.ts"
@@ -218,7 +219,7 @@ const execute = Effect.fnUntraced(function* (input: Input, prepared: Prepared) {
     yield* output.print(document, () => "")
   }).pipe(Effect.timeout("2 seconds"), Effect.ignore)
 
-  const exported = Effect.provide(work, Exporting.layer)
+  const exported = Effect.raceFirst(Effect.provide(work, Exporting.layer), Guard.guarding)
   const report = yield* Transport.following(Effect.onInterrupt(exported, () => interrupted))
   if (runId === undefined && !input.quiet)
     yield* output.note(`Run ${report.run_id} has ended before: this is its report`)
