@@ -4,123 +4,11 @@
  *
  * @since 0.1.0
  */
-import { Option, Schema } from "effect"
+import { Option, type Schema } from "effect"
+import { insert, makeLanes } from "./internal/lanes.ts"
+import type { Owner, Record } from "./internal/queueRecord.ts"
 
-/**
- * Who holds a message: enough to tell on the same machine whether the process is still the same one.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Owner = Schema.Struct({
-  host: Schema.String,
-  pid: Schema.Natural,
-  /** Identifies this boot of the machine. */
-  boot: Schema.String,
-  /** When the process started, in the machine's own units: a reused process id differs here. */
-  started: Schema.String,
-  /** When the process opened the queue, RFC 3339. */
-  since: Schema.String
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Owner = typeof Owner.Type
-
-const Offered = Schema.Struct({
-  type: Schema.tag("offered"),
-  id: Schema.String,
-  priority: Schema.Int,
-  /** Not before this time, in milliseconds since the epoch. */
-  due: Schema.optionalKey(Schema.Number),
-  /** Void where as many messages are not settled: decided by the order of the log, so that no race exceeds it. */
-  capacity: Schema.optionalKey(Schema.Number),
-  /** Starts a completed or dead id again; without it an offer of a known id is void. */
-  revive: Schema.optionalKey(Schema.Boolean)
-})
-
-/** What a compacted log knows of a message instead of how it came about; void for a known id. */
-const Kept = Schema.Struct({
-  type: Schema.tag("kept"),
-  id: Schema.String,
-  /** Whether a message that waits is delayed is told by `due` and the clock. */
-  state: Schema.Literals(["waiting", "in_flight", "completed", "dead"]),
-  offered: Schema.Number,
-  priority: Schema.optionalKey(Schema.Int),
-  attempt: Schema.optionalKey(Schema.Natural),
-  due: Schema.optionalKey(Schema.Number),
-  reason: Schema.optionalKey(Schema.String),
-  settled: Schema.optionalKey(Schema.Number),
-  claim: Schema.optionalKey(Schema.Struct({ id: Schema.String, owner: Owner, lease: Schema.Number, at: Schema.Number }))
-})
-
-const Change = Schema.Union([
-  Schema.Struct({
-    type: Schema.tag("claimed"),
-    id: Schema.String,
-    claim: Schema.String,
-    /** The claim that this one takes over. */
-    over: Schema.optionalKey(Schema.String),
-    lease: Schema.Number,
-    owner: Owner
-  }),
-  Schema.Struct({ type: Schema.tag("renewed"), id: Schema.String, claim: Schema.String }),
-  Schema.Struct({ type: Schema.tag("released"), id: Schema.String, claim: Schema.String }),
-  Schema.Struct({
-    type: Schema.tag("retried"),
-    id: Schema.String,
-    claim: Schema.String,
-    due: Schema.Number,
-    reason: Schema.String
-  }),
-  Schema.Struct({ type: Schema.tag("completed"), id: Schema.String, claim: Schema.optionalKey(Schema.String) }),
-  Schema.Struct({
-    type: Schema.tag("dead"),
-    id: Schema.String,
-    claim: Schema.optionalKey(Schema.String),
-    reason: Schema.String
-  }),
-  Schema.Struct({ type: Schema.tag("requeued"), id: Schema.String }),
-  /** Forgets the messages that were settled so up to these times, in milliseconds since the epoch. */
-  Schema.Struct({
-    type: Schema.tag("pruned"),
-    completed: Schema.optionalKey(Schema.Number),
-    dead: Schema.optionalKey(Schema.Number)
-  })
-])
-
-/**
- * The schema of one line of a queue's log, for a log that keeps this of a payload: the JSON itself, or where it lies.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const recordOf = <P extends Schema.Top>(payload: P) =>
-  Schema.Union([
-    Schema.Struct({ ...Offered.fields, payload }),
-    // Left out of a completed message.
-    Schema.Struct({ ...Kept.fields, payload: Schema.optionalKey(payload) }),
-    ...Change.members
-  ])
-
-/**
- * One line of a queue's log that holds the payloads.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Record = recordOf(Schema.Json)
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Record<P = Schema.Json> =
-  | (typeof Offered.Type & { readonly payload: P })
-  | (typeof Kept.Type & { readonly payload?: P })
-  | typeof Change.Type
+export { Owner, Record, recordOf } from "./internal/queueRecord.ts"
 
 /**
  * @category models
@@ -204,7 +92,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
   const items = new Map<string, Item<P>>()
   const inFlight = new Set<Item<P>>()
   const delayed: Array<Item<P>> = []
-  const ready = makeReady<P>()
+  const ready = makeLanes<P>()
   const counts = { ready: 0, delayed: 0, in_flight: 0, completed: 0, dead: 0 }
   let sequence = 0
 
@@ -422,70 +310,3 @@ const keep = <P>(item: Item<P>): Record<P> => {
 }
 
 const isLive = (state: State) => !isSettled(state)
-
-const insert = <A>(sorted: Array<A>, value: A, order: (a: A, b: A) => number) => {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (order(sorted[middle] as A, value) <= 0) low = middle + 1
-    else high = middle
-  }
-  sorted.splice(low, 0, value)
-}
-
-/** Ready messages by priority, then by age. Removal is lazy: what left is skipped, and dropped once it is at the front. */
-const makeReady = <P>() => {
-  interface Lane {
-    readonly items: Array<Item<P>>
-    front: number
-  }
-  const lanes = new Map<number, Lane>()
-  const priorities: Array<number> = []
-  const advance = (lane: Lane) => {
-    while (lane.items[lane.front] !== undefined && lane.items[lane.front]?.state !== "ready") lane.front += 1
-    if (lane.front > 1024 && lane.front * 2 > lane.items.length) {
-      lane.items.splice(0, lane.front)
-      lane.front = 0
-    }
-  }
-  return {
-    add: (item: Item<P>) => {
-      let lane = lanes.get(item.priority)
-      if (lane === undefined) {
-        lane = { items: [], front: 0 }
-        lanes.set(item.priority, lane)
-        insert(priorities, item.priority, (a, b) => b - a)
-      }
-      const last = lane.items.at(-1)
-      if (last === undefined || last.sequence < item.sequence) {
-        lane.items.push(item)
-      } else if (!lane.items.includes(item, lane.front)) {
-        lane.items.splice(0, lane.front)
-        lane.front = 0
-        insert(lane.items, item, (a, b) => a.sequence - b.sequence)
-      }
-    },
-    oldest: (): Option.Option<number> => {
-      let oldest: number | undefined
-      for (const lane of lanes.values()) {
-        advance(lane)
-        const at = lane.items[lane.front]?.offeredAt
-        if (at !== undefined && (oldest === undefined || at < oldest)) oldest = at
-      }
-      return Option.fromUndefinedOr(oldest)
-    },
-    first: (skip: ReadonlySet<string>): Option.Option<Item<P>> => {
-      for (const priority of priorities) {
-        const lane = lanes.get(priority)
-        if (lane === undefined) continue
-        advance(lane)
-        for (let index = lane.front; index < lane.items.length; index++) {
-          const item = lane.items[index] as Item<P>
-          if (item.state === "ready" && !skip.has(item.id)) return Option.some(item)
-        }
-      }
-      return Option.none()
-    }
-  }
-}
