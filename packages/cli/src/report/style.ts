@@ -185,7 +185,7 @@ td.n,th.n{text-align:right}
 .hunk figcaption{font-size:.86rem;font-weight:600;margin-bottom:.2rem}
 .hunk pre{margin:0;background:var(--sunk);border-radius:8px;padding:.6rem .8rem;overflow-x:auto;font:.84rem/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .conclusion .prose{max-width:90ch}
-.conclusion .from{margin-top:.8rem}
+.prose+.prose,.conclusion .from{margin-top:.8rem}
 .issues{display:grid;gap:.6rem;margin-top:.6rem}
 .issues li{display:block}
 .sure{display:flex;align-items:center;gap:.6rem;font-size:.86rem;color:var(--muted);margin-top:.6rem}
@@ -280,4 +280,4 @@ main>section{margin-bottom:1.5rem}
  * @category configuration
  * @since 0.1.0
  */
-export const cssHash = "sha256-JdZoOU9purPPT50b1Fk6Q7LWLZ68rUTwxM0rjyCvSmM="
+export const cssHash = "sha256-nDwuQzGgOVs6wj2EDQp/GwuLaHtzdRC7+54g++f4kVQ="

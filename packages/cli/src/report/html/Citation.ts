@@ -23,7 +23,7 @@ export interface Citations {
   /** Links from a side of a conflict to what its agents claim on the topic. */
   readonly told: (side: Side, topic: string) => Markup | false
   readonly anchorOf: (claim: Claim) => string | undefined
-  /** Where the report shows the claim or conflict of this id, if it does. */
+  /** Where the report shows the claim, agreement, conflict or insight of this id, if it does. */
   readonly placeOf: (id: string) => string | undefined
   /** Links to the claims, those after the first `open` folded away; claims that read the same are told by their evidence. */
   readonly cite: (ids: ReadonlyArray<string>, open: number) => Markup
@@ -63,7 +63,11 @@ export const make = (model: Model): Citations => {
       first.set(claim.id, claim)
     }
   }
-  const conflicts = new Set(model.conflicts.slice(0, findingLimit).map(({ id }) => id))
+  const places = new Map(
+    (["agreement", "conflict", "insight"] as const).flatMap((kind) =>
+      model[`${kind}s`].slice(0, findingLimit).map(({ id }) => [id, Element.anchor(kind, id)] as const)
+    )
+  )
   const link = (id: string, byEvidence: boolean): Markup => {
     const claim = first.get(id)
     if (claim === undefined) {
@@ -88,8 +92,7 @@ export const make = (model: Model): Citations => {
       return links.length > 0 && markup`<ul class="told small">${links}</ul>`
     },
     anchorOf: (claim) => (first.get(claim.id) === claim ? Element.anchor("claim", claim.id) : undefined),
-    placeOf: (id) =>
-      first.has(id) ? Element.anchor("claim", id) : conflicts.has(id) ? Element.anchor("conflict", id) : undefined,
+    placeOf: (id) => (first.has(id) ? Element.anchor("claim", id) : places.get(id)),
     cite: (ids, open) => {
       const texts = new Set(ids.map((id) => first.get(id)?.text))
       const links = ids.slice(0, citeLimit).map((id) => link(id, ids.length > 1 && texts.size === 1))

@@ -38,7 +38,10 @@ ${
  * @category elements
  * @since 0.1.0
  */
-export const insight = (insight: Findings.Insight, citations: Citations): Markup => markup`<li class="card">
+export const insight = (
+  insight: Findings.Insight,
+  citations: Citations
+): Markup => markup`<li class="card" id="${Element.anchor("insight", insight.id)}">
 <p><span class="tag plain">${insight.kind}</span></p>
 <p class="statement">${insight.statement}</p>
 ${insight.supports.length > 0 && markup`<div class="rests">${citations.cite(insight.supports, 3)}</div>`}
@@ -48,7 +51,10 @@ ${insight.supports.length > 0 && markup`<div class="rests">${citations.cite(insi
  * @category elements
  * @since 0.1.0
  */
-export const agreement = (agreement: Findings.Agreement, citations: Citations): Markup => markup`<li>
+export const agreement = (
+  agreement: Findings.Agreement,
+  citations: Citations
+): Markup => markup`<li id="${Element.anchor("agreement", agreement.id)}">
 <div><h3>${agreement.topic}</h3><p>${agreement.claim}${agreement.similarity !== undefined && inOtherWords(agreement.similarity)}</p></div>
 ${Element.confidence(agreement.confidence)}
 <div class="from">${

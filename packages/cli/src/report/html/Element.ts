@@ -14,7 +14,7 @@ import * as Text from "../Text.ts"
  * @category formatting
  * @since 0.1.0
  */
-export const anchor = (kind: "agent" | "claim" | "conflict", id: string): string =>
+export const anchor = (kind: "agent" | "agreement" | "claim" | "conflict" | "insight", id: string): string =>
   `${kind}-${Text.clean(id).replace(/[^A-Za-z0-9-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)}`
 
 /**

@@ -17,7 +17,7 @@ export const sections = (model: Model, citations: Citations) => {
   const told = model.censuses.flatMap(({ prose, step }) => (prose === undefined ? [] : [{ step, prose }]))
   if (told.length === 0) return []
   const cards = told.map(
-    ({ prose, step }) => markup`<div class="card">
+    ({ prose, step }) => markup`<div class="card conclusion">
 ${told.length > 1 && markup`<h3>${step}</h3>`}
 ${prose.split(/\n\s*\n/).map((paragraph) => markup`<p class="prose">${linked(paragraph, citations)}</p>`)}
 <p class="small muted from">A narrator wrote this from what stands below. What it cites is there; whether it says the same, read there.</p>
