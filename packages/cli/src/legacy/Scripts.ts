@@ -25,8 +25,8 @@ export interface Said {
 type Args = ReadonlyArray<string>
 type Script = {
   readonly usage: string
-  /** How many arguments there must be, at least and at most. */
-  readonly takes: readonly [least: number, most: number]
+  /** How many arguments there must be at least; what comes after those that it knows is left aside, as it always was. */
+  readonly takes: number
   readonly run: (args: Args) => Effect.Effect<Said, Trouble, LegacyFiles.LegacyFiles | Path.Path>
 }
 type Trouble = Failure.Failure | LegacyFiles.Failure
@@ -52,7 +52,7 @@ const receivers = ["IMPLEMENTER", "AUDITOR", "CLEANER", "ORCHESTRATOR"] as const
 const scripts = {
   "status-update.sh": {
     usage: "status-update.sh <agentId> <key> <value>",
-    takes: [3, 3],
+    takes: 3,
     run: ([agent = "", key = "", value = ""]) =>
       Effect.map(Agents.updateStatus(agent, key, value), (line) => ({
         ...say(line),
@@ -61,7 +61,7 @@ const scripts = {
   },
   "status-read.sh": {
     usage: "status-read.sh",
-    takes: [0, 0],
+    takes: 0,
     run: () =>
       Effect.gen(function* () {
         const { damaged, found } = yield* (yield* LegacyFiles.LegacyFiles).statuses
@@ -70,12 +70,12 @@ const scripts = {
   },
   "status-cleanup.sh": {
     usage: "status-cleanup.sh",
-    takes: [0, 0],
+    takes: 0,
     run: () => Effect.as(Agents.cleanUp, say("Cleanup complete"))
   },
   "checkpoint.sh": {
     usage: `checkpoint.sh <agentId> <${LegacyFiles.Phase.literals.join("|")}> <milestone> [details]`,
-    takes: [3, 4],
+    takes: 3,
     run: ([agent = "", phase = "", milestone = "", details]) =>
       Effect.map(Agents.checkpoint(agent, phase, milestone, details), ({ progress }) => {
         const [name, of] = [JSON.stringify(milestone), JSON.stringify(agent)]
@@ -85,7 +85,7 @@ const scripts = {
   },
   "wake.sh": {
     usage: "wake.sh <agentId> <COMPLETE|BLOCKED|FINDING|ERROR> <message> [normal|high|critical]",
-    takes: [3, 4],
+    takes: 3,
     run: ([agent = "", type = "", message = "", priority = "normal"]) =>
       Effect.gen(function* () {
         const files = yield* LegacyFiles.LegacyFiles
@@ -99,7 +99,7 @@ const scripts = {
   },
   "wake-check.sh": {
     usage: "wake-check.sh [--urgent-only] [--since <timestamp>]",
-    takes: [0, 3],
+    takes: 0,
     run: Effect.fnUntraced(function* (args: Args) {
       const { rest, values } = yield* Reading.options(args, { toggles: ["--urgent-only"], values: ["--since"] })
       if (rest.length > 0) return yield* wrong(`Nothing is expected here: ${rest.join(" ")}`, "arguments")
@@ -109,7 +109,7 @@ const scripts = {
   },
   "wake-ack.sh": {
     usage: "wake-ack.sh <wakeId>",
-    takes: [1, 1],
+    takes: 1,
     run: ([wakeId = ""]) =>
       Effect.gen(function* () {
         const found = yield* (yield* LegacyFiles.LegacyFiles).acknowledge(wakeId)
@@ -121,7 +121,7 @@ const scripts = {
   },
   "handoff-signal.sh": {
     usage: `handoff-signal.sh <agentId> <${signals.join("|")}> <handoffId> <${receivers.join("|")}> [file]`,
-    takes: [4, 5],
+    takes: 4,
     run: ([agent = "", status = "", handoffId = "", nextRole = "", file]) =>
       Effect.gen(function* () {
         yield* oneOf("status", status, signals)
@@ -140,7 +140,7 @@ const scripts = {
   },
   "finding-write.sh": {
     usage: "finding-write.sh <agentId> <topic> <content> [importance]",
-    takes: [3, 4],
+    takes: 3,
     run: ([agentId = "", topic = "", content = "", given = "0.5"]) =>
       Effect.gen(function* () {
         const importance = yield* importanceOf(given)
@@ -153,7 +153,7 @@ const scripts = {
   },
   "finding-search.sh": {
     usage: "finding-search.sh <topic> [--agent <id>] [--min-importance <x>]",
-    takes: [1, 5],
+    takes: 1,
     run: Effect.fnUntraced(function* (args: Args) {
       const { rest, values } = yield* Reading.options(args, { toggles: [], values: ["--agent", "--min-importance"] })
       const [topic, ...more] = rest
@@ -172,7 +172,7 @@ const scripts = {
   },
   "feedback.sh": {
     usage: `feedback.sh <agentId> <${FeedbackFile.Type.literals.join("|")}> <message> [${FeedbackFile.Severity.literals.join("|")}]`,
-    takes: [3, 4],
+    takes: 3,
     run: ([targetAgent = "", givenType = "", message = "", givenSeverity = "info"]) =>
       Effect.gen(function* () {
         const type = yield* oneOf("type", givenType, FeedbackFile.Type.literals)
@@ -183,7 +183,7 @@ const scripts = {
   },
   "feedback-check.sh": {
     usage: "feedback-check.sh <agentId>",
-    takes: [1, 1],
+    takes: 1,
     run: ([agent = ""]) =>
       Effect.map(Feedbacks.pending(agent), ({ found }) =>
         say(Reading.array(found.map(({ text }) => text)), found.length > 0 ? 0 : 1)
@@ -191,7 +191,7 @@ const scripts = {
   },
   "feedback-ack.sh": {
     usage: "feedback-ack.sh <agentId> <feedbackId> [response]",
-    takes: [2, 3],
+    takes: 2,
     run: ([agent = "", feedbackId = "", response]) =>
       Effect.map(Feedbacks.acknowledge(agent, feedbackId, response), (found) =>
         found ? say(JSON.stringify({ status: "acknowledged", feedbackId, agentId: agent })) : say("[]", 1)
@@ -231,9 +231,8 @@ export const names: ReadonlyArray<Name> = [
  */
 export const run = (name: Name, args: Args): Effect.Effect<Said, never, LegacyFiles.LegacyFiles | Path.Path> => {
   const script: Script = scripts[name]
-  const [least, most] = script.takes
   const usage = `Usage: ${script.usage}`
-  if (args.length < least || args.length > most) return Effect.succeed({ stdout: "", stderr: usage, exit: 1 })
+  if (args.length < script.takes) return Effect.succeed({ stdout: "", stderr: usage, exit: 1 })
   return Effect.catch(script.run(args), (error) => {
     const { code, message } = Failure.of(error)
     const stderr = code === "bad_input" ? `${message}\n${usage}` : `${error.message}`

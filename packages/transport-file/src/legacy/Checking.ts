@@ -27,6 +27,7 @@ import * as LegacyEdit from "./LegacyEdit.ts"
 import * as Mirroring from "./Mirroring.ts"
 import * as Projection from "./Projection.ts"
 import * as StatusFile from "./StatusFile.ts"
+import type { Touched } from "./Touched.ts"
 import * as WakeFile from "./WakeFile.ts"
 
 /**
@@ -44,7 +45,7 @@ export interface Fault {
   readonly message: string
 }
 
-type Services = Journal.Journal | Sessions.Sessions | Wakes.Wakes
+type Services = Journal.Journal | Sessions.Sessions | Touched | Wakes.Wakes
 
 /**
  * Reads every legacy file, and answers what is wrong with them.

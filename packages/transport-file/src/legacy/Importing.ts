@@ -17,6 +17,7 @@ import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
 import * as Projection from "./Projection.ts"
 import * as StatusFile from "./StatusFile.ts"
+import * as Touched from "./Touched.ts"
 
 /**
  * @category configuration
@@ -63,7 +64,11 @@ export const takeOver = Effect.fn("LegacyMirror.takeOver")(function* (options: O
  */
 export type Problem = Exclude<LegacyFiles.Failure, LegacyFiles.InvalidAgentId>
 
-type Part = Effect.Effect<ReadonlyArray<Problem>, never, Journal.Journal | Sessions.Sessions | Wakes.Wakes>
+type Part = Effect.Effect<
+  ReadonlyArray<Problem>,
+  never,
+  Journal.Journal | Sessions.Sessions | Touched.Touched | Wakes.Wakes
+>
 
 type Trouble = LegacyFiles.Failure | Sessions.SessionNotFound
 
@@ -116,7 +121,11 @@ export const session = Effect.fnUntraced(function* ({ directory }: LegacyDirecto
     .pipe(Effect.catchTag("IllegalTransition", Effect.die))
   // A status file that is damaged takes nothing away from the log.
   const found = yield* Effect.fromResult(file)
-  if (found !== undefined) yield* ForeignKeys.keep(id, yield* foreignOf(after, found.value.fields))
+  if (found === undefined) return
+  yield* ForeignKeys.keep(id, yield* foreignOf(after, found.value.fields))
+  const version = Number(StatusFile.textOf(found.value.fields.get(Projection.versionKey)))
+  // Whoever has written it had no mirror, or died before he came to it.
+  if (version < after.version) (yield* Touched.Touched).add({ kind: "session", id })
 })
 
 /** What stands in a status file that neither the projection of its version nor that of today has put there. */
@@ -197,35 +206,43 @@ const handoff = Effect.fnUntraced(function* (file: string) {
   yield* Effect.catchTag(Handoffs.adopt(document), "HandoffNotFound", Effect.die)
 })
 
-/** A session is told what it was given as feedback; once it has read that, its file says so. */
+/** A session is told what it was given as feedback. Once it has read that its file says so, or the other way about. */
 const feedback = Effect.fnUntraced(function* (file: string) {
   const found = yield* LegacyDirectory.mended(LegacyEdit.read(file, FeedbackFile.parse))
-  if (found === undefined || found.value.acknowledged) return
-  const { feedbackId, severity, targetAgent } = found.value
+  if (found === undefined) return
+  const { acknowledged, feedbackId, targetAgent } = found.value
   const open = yield* (yield* Sessions.Sessions).open(targetAgent)
   const is = ({ text }: { readonly text: string }) => Projection.feedbackOf(text) === feedbackId
   const session = yield* open
-    .update((current, at) =>
-      Effect.succeed(
-        Session.isEnded(current.status) || [...current.told, ...current.unread].some(is)
-          ? []
-          : [
-              {
-                type: "told" as const,
-                at,
-                run: current.run,
-                text: Projection.feedbackText(found.value).slice(-32_000),
-                priority: priorities[severity] ?? ("normal" as const)
-              }
-            ]
-      )
-    )
+    .update((current, at) => Effect.succeed(acknowledged ? heard(current, is, at) : told(current, is, found.value, at)))
     .pipe(Effect.catchTag("IllegalTransition", Effect.die))
-  if (!session.told.some(is)) return
+  if (acknowledged || !session.told.some(is)) return
+  ;(yield* Touched.Touched).add({ kind: "session", id: targetAgent })
   const at = yield* LegacyFiles.nowText
   const text = yield* LegacyEdit.read(file, (text) => FeedbackFile.acknowledge(text, at))
   if (text !== undefined) yield* LegacyEdit.replace(file, text.value, { locked: false, durable: true })
 })
+
+type Is = (told: { readonly text: string }) => boolean
+
+const told = (
+  current: Session.Session,
+  is: Is,
+  given: FeedbackFile.Feedback,
+  at: string
+): ReadonlyArray<Session.Record> => {
+  if (Session.isEnded(current.status) || [...current.told, ...current.unread].some(is)) return []
+  const text = Projection.feedbackText(given).slice(-32_000)
+  return [{ type: "told", at, run: current.run, text, priority: priorities[given.severity] ?? "normal" }]
+}
+
+/** An agent that reads its feedback with a script needs not be told of it again. */
+const heard = (current: Session.Session, is: Is, at: string): ReadonlyArray<Session.Record> => {
+  const versions = current.unread.filter(is).map(({ version }) => version)
+  return versions.length === 0 || current.status !== "running"
+    ? []
+    : [{ type: "heard", at, run: current.run, versions }]
+}
 
 const priorities: { readonly [severity: string]: "high" | "critical" } = { warning: "high", critical: "critical" }
 

@@ -144,7 +144,7 @@ const layer = (
     LegacyMirror,
     Effect.gen(function* () {
       const context = yield* Effect.context<
-        Journal.Journal | Queue.Queue | Sessions.Sessions | Wakes.Wakes | LegacyFiles.LegacyFiles
+        Journal.Journal | Queue.Queue | Sessions.Sessions | Touched.Touched | Wakes.Wakes | LegacyFiles.LegacyFiles
       >()
       const touched = yield* Touched.Touched
       const lock = yield* Semaphore.make(1)

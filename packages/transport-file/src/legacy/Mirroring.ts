@@ -21,7 +21,7 @@ import * as HandoffFile from "./HandoffFile.ts"
 import * as Importing from "./Importing.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
-import type { One } from "./Touched.ts"
+import type { One, Touched } from "./Touched.ts"
 import * as Projection from "./Projection.ts"
 import * as StatusFile from "./StatusFile.ts"
 import * as WakeFile from "./WakeFile.ts"
@@ -58,7 +58,7 @@ export const rebuild = Effect.fn("LegacyMirror.rebuild")(function* (
 })
 
 type Problems = ReadonlyArray<Importing.Problem>
-type Services = Journal.Journal | Sessions.Sessions | Wakes.Wakes
+type Services = Journal.Journal | Sessions.Sessions | Touched | Wakes.Wakes
 
 const problemsOf = <A, R>(
   work: Effect.Effect<A, LegacyFiles.Failure | Sessions.SessionNotFound | Handoffs.HandoffNotFound, R>

@@ -24,6 +24,8 @@ export class Touched extends Context.Service<
   {
     /** What was touched since it was last asked. */
     readonly take: () => ReadonlyArray<One>
+    /** Notes one that somebody else has written to, and not mirrored. */
+    readonly add: (one: One) => void
   }
 >()("@sartor/transport-file/legacy/Touched") {}
 
@@ -37,8 +39,9 @@ export const layer: Layer.Layer<Touched | Journal.Journal, never, Journal.Journa
   Effect.gen(function* () {
     const journal = yield* Journal.Journal
     const touched = new Map<string, One>()
+    const add = (one: One) => void touched.set(`${one.kind}/${one.id}`, one)
     const note = (key: string, records: ReadonlyArray<unknown>) => {
-      for (const one of subjects(key, records)) touched.set(`${one.kind}/${one.id}`, one)
+      for (const one of subjects(key, records)) add(one)
     }
     const noting = Journal.Journal.of({
       ...journal,
@@ -51,7 +54,7 @@ export const layer: Layer.Layer<Touched | Journal.Journal, never, Journal.Journa
       touched.clear()
       return all
     }
-    return Context.make(Touched, Touched.of({ take })).pipe(Context.add(Journal.Journal, noting))
+    return Context.make(Touched, Touched.of({ take, add })).pipe(Context.add(Journal.Journal, noting))
   })
 )
 

@@ -36,6 +36,7 @@ export const legacy = Effect.map(temporary, (directory) => {
     /** With a lock that is waited for no longer than that. */
     impatient: LegacyDirectory.make({ directory, wait: "300 millis" }),
     script: (name: string, ...args: ReadonlyArray<string>) => run(path.join(scripts, name), args),
+    run,
     bash: (text: string) => run("bash", ["-c", text]),
     status,
     read: (agent: string) => fs.readFileSync(status(agent), "utf8"),
