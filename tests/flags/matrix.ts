@@ -5,6 +5,7 @@ import {
   Flags,
   FunctionRunner,
   Journal,
+  LegacyFiles,
   Orchestrator,
   Queue,
   Sessions,
@@ -44,7 +45,7 @@ agents:
 `
 
 /** Who was at work at once, and who began when. */
-const makeAgents = () => {
+const makeAgents = (together: boolean) => {
   const executed: Array<string> = []
   let now = 0
   let most = 0
@@ -56,7 +57,10 @@ const makeAgents = () => {
         most = Math.max(most, ++now)
         yield* task.emit({ type: "checkpoint", phase: "implementation", milestone: `${name} begun`, details: "" })
         yield* task.emit({ type: "finding", summary: `${name} has found something` })
-        yield* Effect.sleep("100 millis")
+        // Those that may work at once wait for each other: a busy machine is slow to begin.
+        const all = Effect.repeat(Effect.sleep("20 millis"), { while: () => most < 3 })
+        if (together && name.startsWith("build")) yield* Effect.timeoutOption(all, "10 seconds")
+        yield* Effect.sleep(task.prompt === "Take your time" ? "1 second" : "20 millis")
         now -= 1
         const needs = Object.keys(task.inputs).sort().join(" ")
         return { summary: `${name} after ${needs === "" ? "nothing" : needs}`, files: [`${name}.md`] }
@@ -84,7 +88,7 @@ const essenceOf = ({ agents, status, synthesis }: WorkflowRun.Document) => ({
 
 /** Runs the program under some flags, and an agent that an orchestrator spawns beside it. */
 const execute = Effect.fnUntraced(function* (make: MakeTransport, flags: Flags.Values) {
-  const agents = makeAgents()
+  const agents = makeAgents(flags.ENABLE_PARALLEL_EXECUTION)
   const transport = yield* make
   const name = "matrix-1"
   return yield* Effect.gen(function* () {
@@ -99,6 +103,7 @@ const execute = Effect.fnUntraced(function* (make: MakeTransport, flags: Flags.V
       name: "plan",
       role: "PLANNER",
       taskType: "planning",
+      prompt: "Take your time",
       runner: { type: "function", name: "plan" }
     })
     const { sessionId } = handle
@@ -122,7 +127,7 @@ const execute = Effect.fnUntraced(function* (make: MakeTransport, flags: Flags.V
     Effect.scoped,
     Effect.provide(agents.runner),
     Effect.provide(Layer.fresh(Transport.servicesWith(transport, Flags.layerFixed(flags)))),
-    Effect.provide(Layer.merge(NodeServices.layer, Logger.layer([])))
+    Effect.provide(Layer.mergeAll(NodeServices.layer, Logger.layer([]), Layer.fresh(LegacyFiles.layerMemory)))
   )
 }, Effect.scoped)
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Clock, Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import * as Flags from "./Flags.ts"
 import type { Document } from "./Handoff.ts"
 import type { TransportError } from "./TransportError.ts"
 
@@ -204,6 +205,20 @@ export class LegacyFilesMissing extends Schema.TaggedError<LegacyFilesMissing>(
     return "Without session persistence the legacy files are needed: provide LegacyDirectory.layer of @sartor/transport-file/legacy"
   }
 }
+
+/**
+ * Refuses to go without session persistence where nothing can take its place.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const required = (flags: Flags.Some): Effect.Effect<void, LegacyFilesMissing> =>
+  Flags.select<Effect.Effect<void, LegacyFilesMissing>>(flags, "ENABLE_SESSION_PERSISTENCE", {
+    on: Effect.void,
+    off: Effect.flatMap(Effect.serviceOption(LegacyFiles), (files) =>
+      Option.isSome(files) ? Effect.void : Effect.fail(new LegacyFilesMissing())
+    )
+  })
 
 /**
  * Why a legacy file could not be written.

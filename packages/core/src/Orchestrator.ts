@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, Layer, Metric, Option, PubSub, Semaphore, Stream } from "effect"
+import { Context, type Duration, Effect, identity, Layer, Metric, Option, PubSub, Semaphore, Stream } from "effect"
 import * as Alert from "./Alert.ts"
 import type { AgentRunner } from "./AgentRunner.ts"
 import * as Flags from "./Flags.ts"
 import type { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
+import * as LegacyFiles from "./LegacyFiles.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Permits from "./Permits.ts"
 import { makeSignal, Queue, type Signal } from "./Queue.ts"
@@ -112,6 +113,14 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   const sessions = yield* Sessions
   const wakes = yield* Wakes
   const context = yield* Effect.context<Queue | Sessions | Wakes>()
+  const flags = yield* Flags.reading
+  yield* Effect.flatMap(flags, LegacyFiles.required)
+  /** Whether what takes the place of sessions that are not kept is there was settled by who made this. */
+  const files = yield* Effect.serviceOption(LegacyFiles.LegacyFiles)
+  const mayBeUnkept = (own: Flags.Some | undefined) =>
+    Effect.flatMap(flags, (inForce) => LegacyFiles.required(Flags.both(inForce, own))).pipe(
+      Option.isSome(files) ? Effect.provideService(LegacyFiles.LegacyFiles, files.value) : identity
+    )
   const lost = yield* Lease.acquire(name, { wait: options.wait })
 
   const heard = yield* PubSub.sliding<Wake>(1024)
@@ -152,7 +161,6 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   const work = Worker.run({ ...options, inherited, alert, orchestrator: name, admit, concurrency, here })
   /** Whether there is a session that nobody is woken by. */
   let polls = false
-  const flags = yield* Flags.reading
   const poll = Effect.flatMap(wakes.poll(name, onWake), Effect.forEach(acknowledged))
   const look = Effect.gen(function* () {
     const off = Flags.select(yield* flags, "ENABLE_WAKE_MESSAGING", { on: false, off: true })
@@ -224,6 +232,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
         Effect.sync(() => spawning++),
         (before) =>
           Effect.provideContext(Spawn.refuseAtCapacity(name, capacity, before), context).pipe(
+            Effect.andThen(mayBeUnkept(task.flags)),
             Effect.andThen(sessions.create({ ...task, orchestrator: name })),
             Effect.flatMap((session) => Effect.map(start(session), (handle) => ({ session, handle }))),
             Effect.tap(() => Metric.update(Telemetry.spawns, 1)),
@@ -252,8 +261,11 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Orchestrator, Lease.Owned | TransportError, Journal | Queue | Sessions | Wakes | AgentRunner> =>
-  Layer.effect(Orchestrator, make(options))
+): Layer.Layer<
+  Orchestrator,
+  Lease.Owned | LegacyFiles.LegacyFilesMissing | TransportError,
+  Journal | Queue | Sessions | Wakes | AgentRunner
+> => Layer.effect(Orchestrator, make(options))
 
 /** Takes out of a queue whatever is in it. */
 const withdraw = Effect.fnUntraced(function* (name: string) {

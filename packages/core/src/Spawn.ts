@@ -6,6 +6,7 @@
 import { Effect, Schema } from "effect"
 import type { Report } from "./Census.ts"
 import * as Flags from "./Flags.ts"
+import type { LegacyFilesMissing } from "./LegacyFiles.ts"
 import { Queue } from "./Queue.ts"
 import type { UnknownRole } from "./Role.ts"
 import * as Session from "./Session.ts"
@@ -48,7 +49,14 @@ export interface Handle {
  * @category errors
  * @since 0.1.0
  */
-export type SpawnError = AtCapacity | SessionExists | InvalidField | UnknownRole | InvalidSessionId | TransportError
+export type SpawnError =
+  | AtCapacity
+  | LegacyFilesMissing
+  | SessionExists
+  | InvalidField
+  | UnknownRole
+  | InvalidSessionId
+  | TransportError
 
 /**
  * The dispatch queue or the inbox is full. Nothing was created: wait for agents to end, or for wakes to be handled.

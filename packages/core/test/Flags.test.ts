@@ -7,6 +7,7 @@ import * as Branch from "../src/Branch.ts"
 import * as Flags from "../src/Flags.ts"
 import * as FunctionRunner from "../src/FunctionRunner.ts"
 import * as Journal from "../src/Journal.ts"
+import * as LegacyFiles from "../src/LegacyFiles.ts"
 import * as Orchestrator from "../src/Orchestrator.ts"
 import * as Queue from "../src/Queue.ts"
 import * as Resumption from "../src/Resumption.ts"
@@ -21,7 +22,8 @@ const off = (...names: ReadonlyArray<Flags.Name>): Flags.Some => Object.fromEntr
 
 /** What outlives processes: in each of them flags are read anew, and sessions that are not kept are gone. */
 const store = Effect.map(Layer.build(Layer.fresh(Transport.layerMemory)), (context) => Layer.succeedContext(context))
-const quiet = Layer.merge(NodeServices.layer, Logger.layer([]))
+const silent = Layer.merge(NodeServices.layer, Logger.layer([]))
+const quiet = Layer.merge(silent, LegacyFiles.layerMemory)
 const environment = (variables: Record<string, string>) => ConfigProvider.layer(ConfigProvider.fromUnknown(variables))
 const processOf = (shared: Layer.Layer<Transport.Transport>, flags: Flags.Some = {}) =>
   Layer.fresh(Transport.servicesWith(shared, Flags.layerFixed(flags)))
@@ -295,6 +297,21 @@ agents:
       )
       assert.include(said.join("\n"), 'The run of agent "lost" was lost with its process')
     }).pipe(Effect.provide(quiet))
+  )
+
+  it.effect("nothing is begun where there are no legacy files to take its place", () =>
+    Effect.gen(function* () {
+      const missing = yield* Effect.flip(
+        Orchestrator.make().pipe(Effect.provide(processOf(Transport.layerMemory, Flags.allOff)))
+      )
+      assert.match(missing.message, /provide LegacyDirectory\.layer of @sartor\/transport-file\/legacy/)
+      yield* Effect.gen(function* () {
+        const orchestrator = yield* Orchestrator.make()
+        const error = yield* Effect.flip(orchestrator.spawn(task("a", unkept)))
+        assert.strictEqual(error._tag, "LegacyFilesMissing")
+        assert.deepStrictEqual(yield* (yield* Sessions.Sessions).list(), [])
+      }).pipe(Effect.provide(processOf(Transport.layerMemory)))
+    }).pipe(Effect.provide(working()), Effect.provide(silent))
   )
 
   it.effect("an id that is taken is refused, wherever it is taken", () =>
