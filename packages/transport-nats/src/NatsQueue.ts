@@ -31,6 +31,8 @@ export const make = Effect.fnUntraced(function* (
   options: QueueStream.Options = { compactAbove: 4 * 1024 * 1024 }
 ): Effect.fn.Return<NatsQueue, never, Scope.Scope> {
   const context = yield* Effect.context<Scope.Scope>()
+  /** The one that was used last. */
+  let latest: { readonly name: string; readonly log: QueueStream.QueueStream } | undefined
   const opened = new Map<string, { readonly scope: Scope.Closeable; readonly log: QueueStream.QueueStream }>()
   const fork = Effect.runForkWith(context)
 
@@ -46,6 +48,7 @@ export const make = Effect.fnUntraced(function* (
       const idle = [...opened].find(([name, { log }]) => name !== queue && log.isIdle())
       if (idle !== undefined) {
         opened.delete(idle[0])
+        if (latest?.name === idle[0]) latest = undefined
         yield* Scope.close(idle[1].scope, Exit.void)
       }
     }
@@ -55,8 +58,10 @@ export const make = Effect.fnUntraced(function* (
   const opening = new Map<string, Fiber.Fiber<QueueStream.QueueStream, TransportError.TransportError>>()
   const open = (queue: string): Effect.Effect<QueueStream.QueueStream, TransportError.TransportError> =>
     Effect.suspend(() => {
+      if (latest?.name === queue) return Effect.succeed(latest.log)
       const known = opened.get(queue)
       if (known !== undefined) {
+        latest = { name: queue, log: known.log }
         // What was used last is forgotten last.
         opened.delete(queue)
         opened.set(queue, known)

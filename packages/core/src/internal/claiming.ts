@@ -49,41 +49,47 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  const claim = Effect.fnUntraced(function* (queue: string, log: Log, lease: number) {
-    const line = lineOf(queue)
+  /** Nothing if somebody else was faster. */
+  const attempt = Effect.fnUntraced(function* (log: Log, line: Line, lease: number) {
     const { gate, picked } = line
-    const attempt = Effect.gen(function* () {
-      const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
-      yield* gate.enter
-      const { claim, id } = yield* Effect.onExit(pick(log, line), (exit) => {
-        if (Exit.isSuccess(exit)) picked.add(exit.value.id)
-        return gate.leave
-      })
-      const over = claim === undefined ? {} : { over: claim.id }
-      yield* Effect.ensuring(
-        log.append([{ type: "claimed", id, claim: nonce, ...over, lease, owner: logs.owner }], { durable: false }),
-        Effect.sync(() => picked.delete(id))
-      )
-      // Looked up again: the log may have been read anew meanwhile.
-      const held = log.state.items.get(id)
-      if (held?.claim?.id !== nonce) return undefined
-      // Copied now: another process may settle the message at any time, and then its payload goes.
-      const { attempt, offeredAt, priority } = held
-      const payload = yield* log.payload(id)
-      yield* log.durable(held)
-      return { nonce, message: { id, payload, priority, attempt, offeredAt } }
+    const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+    yield* gate.enter
+    const { claim, id } = yield* Effect.onExit(pick(log, line), (exit) => {
+      if (Exit.isSuccess(exit)) picked.add(exit.value.id)
+      return gate.leave
     })
-    const claimed = Effect.gen(function* () {
-      while (true) {
-        const taken = yield* attempt
-        if (taken !== undefined) return taken
-      }
-    })
-    return yield* Effect.ensuring(
-      claimed,
-      Effect.sync(() => leave(queue, line))
+    const over = claim === undefined ? {} : { over: claim.id }
+    yield* Effect.ensuring(
+      log.append([{ type: "claimed", id, claim: nonce, ...over, lease, owner: logs.owner }], { durable: false }),
+      Effect.sync(() => picked.delete(id))
     )
+    // Looked up again: the log may have been read anew meanwhile.
+    const held = log.state.items.get(id)
+    if (held?.claim?.id !== nonce) return undefined
+    // Copied now: another process may settle the message at any time, and then its payload goes.
+    const { attempt, offeredAt, priority } = held
+    const payload = yield* log.payload(id)
+    yield* log.durable(held)
+    return { nonce, message: { id, payload, priority, attempt, offeredAt } }
   })
+
+  const untilClaimed = Effect.fnUntraced(function* (log: Log, line: Line, lease: number) {
+    while (true) {
+      const taken = yield* attempt(log, line, lease)
+      if (taken !== undefined) return taken
+    }
+  })
+
+  // No generator is written within what runs for each take: each new one leaves something behind until V8 collects its old space, and
+  // that keeps all that the generator knew in memory.
+  const claim = (queue: string, log: Log, lease: number) =>
+    Effect.suspend(() => {
+      const line = lineOf(queue)
+      return Effect.ensuring(
+        untilClaimed(log, line, lease),
+        Effect.sync(() => leave(queue, line))
+      )
+    })
 
   const outcome = Effect.fnUntraced(function* (
     { attempt, id }: QueueLog.Item<unknown>,
@@ -108,7 +114,6 @@ export const make = Effect.fnUntraced(function* (
     exit: Exit.Exit<unknown, unknown>,
     options: TakeOptions
   ) {
-    leases.letGo(claim)
     const item = log.state.items.get(id)
     if (item?.claim?.id !== claim) return
     const record = yield* outcome(item, claim, exit, options)
@@ -119,12 +124,14 @@ export const make = Effect.fnUntraced(function* (
 
   return Effect.fnUntraced(function* (queue, log, options) {
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
+    let hold: renewing.Hold | undefined
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ message, nonce }, exit) =>
-      settleBy(log, message.id, nonce, exit, options)
-    )
+    const { message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ message, nonce }, exit) => {
+      if (hold !== undefined) leases.letGo(hold)
+      return settleBy(log, message.id, nonce, exit, options)
+    })
     const { id } = message
-    leases.hold({ log, id, claim: nonce, lease })
+    hold = leases.hold({ log, id, claim: nonce, lease })
     const isHeld = () => log.state.items.get(id)?.claim?.id === nonce
     const lost = Effect.gen(function* () {
       while (isHeld()) yield* log.changed(log.revision())

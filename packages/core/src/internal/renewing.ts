@@ -5,8 +5,15 @@ import * as signal from "./signal.ts"
 
 /** Keeps the leases of what this process holds, for as long as it is held: one fibre for all of them. */
 export interface Renewing {
-  readonly hold: (held: Held) => void
-  readonly letGo: (claim: string) => void
+  readonly hold: (held: Held) => Hold
+  readonly letGo: (hold: Hold) => void
+}
+
+export interface Hold {
+  readonly held: Held
+  due: number
+  /** Where it stands among all of them. */
+  place: number
 }
 
 export interface Held {
@@ -18,7 +25,7 @@ export interface Held {
 }
 
 export const make: Effect.Effect<Renewing, never, Scope.Scope> = Effect.gen(function* () {
-  const holds = new Map<string, { readonly held: Held; due: number }>()
+  const holds: Array<Hold> = []
   const sooner = signal.make()
   const writing = yield* FiberSet.make()
   const now = yield* clock.monotonic
@@ -37,7 +44,7 @@ export const make: Effect.Effect<Renewing, never, Scope.Scope> = Effect.gen(func
     const at = now()
     const due = new Map<Log, Array<Held>>()
     next = Number.POSITIVE_INFINITY
-    for (const hold of holds.values()) {
+    for (const hold of holds) {
       const { claim, id, lease, log } = hold.held
       if (hold.due <= at) {
         hold.due = at + lease / 3
@@ -67,14 +74,19 @@ export const make: Effect.Effect<Renewing, never, Scope.Scope> = Effect.gen(func
 
   return {
     hold: (held) => {
-      const due = now() + held.lease / 3
-      holds.set(held.claim, { held, due })
-      if (due >= next) return
-      next = due
-      sooner.notify()
+      const hold = { held, due: now() + held.lease / 3, place: holds.length }
+      holds.push(hold)
+      if (hold.due < next) {
+        next = hold.due
+        sooner.notify()
+      }
+      return hold
     },
-    letGo: (claim) => {
-      holds.delete(claim)
+    letGo: (hold) => {
+      const last = holds.pop()
+      if (last === undefined || last === hold) return
+      last.place = hold.place
+      holds[hold.place] = last
     }
   }
 })

@@ -2,6 +2,7 @@
  * One queue's log: a subject of the queues' stream. Every process folds the same messages in the stream's order, its own ones too, so that
  * claims are decided by that order and nothing depends on what the server thinks of consumers and acknowledgements.
  */
+import type { MsgRequest } from "@nats-io/jetstream"
 import { Queue, QueueLog, type TransportError } from "@sartor/core"
 import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
 import type { NatsClient } from "../NatsClient.ts"
@@ -10,6 +11,7 @@ import * as Calls from "./Calls.ts"
 import * as Publishing from "./Publishing.ts"
 import * as QueueBody from "./QueueBody.ts"
 import * as Reading from "./Reading.ts"
+import { shared } from "./sharing.ts"
 import * as Snapshot from "./Snapshot.ts"
 import * as Tail from "./Tail.ts"
 
@@ -228,12 +230,17 @@ export const make = Effect.fnUntraced(function* (
     const failure = tail.failure()
     return failure === undefined ? Effect.void : Effect.fail(failure)
   })
-  const refresh = Effect.gen(function* () {
-    const last = yield* Calls.ask("Queue.refresh", stream, () =>
-      client.manager.streams.getMessage(stream, { last_by_subj: subject })
-    )
-    if (last !== null) yield* until("Queue.refresh", () => tail.position() >= last.seq)
-  })
+  const stored = (query: MsgRequest) =>
+    Calls.ask("Queue.refresh", stream, () => client.manager.streams.getMessage(stream, query))
+  const refresh = yield* shared(
+    Effect.gen(function* () {
+      // Most often there is nothing new, which is a short answer: a message comes whole.
+      const next = { seq: tail.position() + 1, next_by_subj: subject }
+      if ((yield* stored(next)) === null) return
+      const last = yield* stored({ last_by_subj: subject })
+      if (last !== null) yield* until("Queue.refresh", () => tail.position() >= last.seq)
+    })
+  )
 
   yield* until("Queue.open", tail.isCaughtUp)
 
