@@ -197,15 +197,14 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
     const logKeyOf = (id: string) => (unkept.has(id) ? `${here.prefix}log/${id}` : `log/${id}`)
     const keyOf = (id: string) => (unkept.has(id) ? hereKeyOf(id) : keptKeyOf(id))
 
-    const replica = (id: string, patient = false, key = keptKeyOf(id)) =>
+    const replica = (id: string, key = keptKeyOf(id)) =>
       Replica.make<Session.Session | undefined, Session.Record, Schema.Json, Session.IllegalTransition>({
         journal,
         key,
         record: RecordJson,
         initial: undefined,
         apply: Session.apply,
-        salvage: Session.salvage,
-        patient
+        salvage: Session.salvage
       })
     /** What was read before: of it, only what is new is read again. */
     const shelf = Shelf.make(shelfLimit, (id) => replica(id))
@@ -214,9 +213,12 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
 
     const logOf = (id: string) => unkept.get(id) ?? shelf.get(id)
 
+    const weigh = (id: string, session: Session.Session | undefined) =>
+      shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
+
     const read = Effect.fnUntraced(function* (id: SessionId.SessionId, log: ReturnType<typeof replica>) {
       const session = yield* log.refresh
-      shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
+      weigh(id, session)
       return session === undefined || session.closed === true ? yield* new SessionNotFound({ session_id: id }) : session
     })
 
@@ -224,11 +226,13 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
 
     const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
       const id = yield* known(input)
-      const log = patient === true && !unkept.has(id) ? replica(id, true) : logOf(id)
-      const existing = (session: Session.Session | undefined) =>
-        session === undefined || session.closed === true
+      const log = patient === true ? logOf(id).patient : logOf(id)
+      const existing = (session: Session.Session | undefined) => {
+        weigh(id, session)
+        return session === undefined || session.closed === true
           ? Effect.fail(new SessionNotFound({ session_id: id }))
           : Effect.succeed(session)
+      }
       const refresh = Effect.flatMap(log.refresh, existing)
       yield* refresh
       const opened: Open = {
@@ -249,7 +253,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       const known = unkept.get(id)
       if (known !== undefined) return known
       if ((yield* replica(id).refresh) !== undefined) return yield* new SessionExists({ session_id: id })
-      const log = replica(id, false, hereKeyOf(id))
+      const log = replica(id, hereKeyOf(id))
       unkept.set(id, log)
       return log
     })
@@ -258,9 +262,11 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       const created = yield* createdOf(options, yield* flags)
       const id = created.session_id
       const log = yield* Flags.select(created.flags, "ENABLE_SESSION_PERSISTENCE", {
-        on: Effect.sync(() => unkept.get(id) ?? replica(id)),
+        on: Effect.sync(() => logOf(id)),
         off: inMemory(id)
       })
+      // One of that id may have been deleted since it was read here.
+      if (log.version() > 0) yield* log.refresh
       const session = yield* log
         .update((existing) =>
           existing === undefined ? Effect.succeed([created]) : new SessionExists({ session_id: id })

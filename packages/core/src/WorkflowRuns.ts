@@ -57,14 +57,14 @@ export const open = Effect.fnUntraced(function* (
   { patient }: OpenOptions = {}
 ): Effect.fn.Return<Log, never, Journal> {
   const journal = yield* Journal
-  return Replica.make({
+  const log = Replica.make({
     journal,
     key: `workflow/${runId}`,
     record: RecordJson,
     initial: WorkflowRun.empty,
-    apply: WorkflowRun.apply,
-    patient
+    apply: WorkflowRun.apply
   })
+  return patient === true ? { ...log, ...log.patient } : log
 })
 
 /**

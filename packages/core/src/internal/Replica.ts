@@ -1,4 +1,4 @@
-import { Effect, Option, Result, Schema, Semaphore, Stream } from "effect"
+import { Effect, identity, Option, Result, Schema, Semaphore, Stream } from "effect"
 import type { Entry, Journal } from "../Journal.ts"
 import { TransportError } from "../TransportError.ts"
 import { isTransient, patiently } from "./patience.ts"
@@ -17,7 +17,12 @@ export interface Replica<S, R, E> {
   readonly update: <E2, R2>(
     decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>
   ) => Effect.Effect<S, E | E2 | TransportError, R2>
+  /** The same for who would rather outlast a transport that is away, for up to a minute, than fail at once. */
+  readonly patient: Pick<Replica<S, R, E>, "refresh" | "update">
 }
+
+/** How a call of the journal is made: once, or until it is answered. */
+type Trying = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 export interface Options<S, R, RE extends Schema.Json, E> {
   readonly journal: Journal["Service"]
@@ -28,8 +33,6 @@ export interface Options<S, R, RE extends Schema.Json, E> {
   readonly apply: (state: S, record: R, version: number) => Result.Result<S, E>
   /** What is left of the state after an entry that cannot be read, or cannot follow; by default it can't be read further. */
   readonly salvage?: ((state: S, record: Schema.Json, version: number) => Option.Option<S>) | undefined
-  /** Whether to outlast a transport that is away for up to a minute, instead of failing at once. */
-  readonly patient?: boolean | undefined
 }
 
 /** More conflicts in a row than any real contention makes. */
@@ -38,7 +41,7 @@ const maxConflicts = 1000
 export const make = <S, R, RE extends Schema.Json, E extends { readonly message: string }>(
   options: Options<S, R, RE, E>
 ): Replica<S, R, E> => {
-  const { apply, initial, journal, key, patient = false, salvage = Option.none } = options
+  const { apply, initial, journal, key, salvage = Option.none } = options
   const decode = Schema.decodeUnknownResult(options.record)
   const encode = Schema.encodeSync(options.record)
   const lock = Semaphore.makeUnsafe(1)
@@ -53,7 +56,6 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
       reason: "corrupt",
       detail: `journal "${key}", version ${at}: ${detail}`
     })
-  const trying = <A, E, R>(effect: Effect.Effect<A, E, R>) => (patient ? patiently(effect) : effect)
 
   /** Folds what is new of some entries; answers what is wrong with one of them. */
   const fold = (entries: ReadonlyArray<Entry>): TransportError | undefined => {
@@ -72,7 +74,7 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
   }
 
   /** Reads from the newest known entry on: if that is gone, the key was deleted, and may be in use again. */
-  const catchUp = Effect.suspend(() => {
+  const reading = Effect.suspend(() => {
     exists = false
     return journal.read(key, Math.max(version - 1, 0)).pipe(
       Stream.runForEachArray((entries) => {
@@ -88,10 +90,10 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
         })
       )
     )
-  }).pipe(Effect.catchTag("InvalidKey", Effect.die), trying)
+  }).pipe(Effect.catchTag("InvalidKey", Effect.die))
 
   /** The version that somebody else made, if these records could not be appended. */
-  const append = Effect.fnUntraced(function* (records: ReadonlyArray<RE>) {
+  const append = Effect.fnUntraced(function* (records: ReadonlyArray<RE>, trying: Trying) {
     let doubtful = false
     const appended = yield* journal.append(key, version, records).pipe(
       Effect.tapError((error) => Effect.sync(() => (doubtful ||= isTransient(error)))),
@@ -110,19 +112,28 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
       Effect.catchTag("InvalidKey", Effect.die)
     )
 
-  const update = Effect.fnUntraced(function* <E2, R2>(decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>) {
+  const update = Effect.fnUntraced(function* <E2, R2>(
+    decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>,
+    trying: Trying
+  ) {
     for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
       const records = yield* decide(state)
       let next = state
       let at = version
       for (const record of records) next = yield* Effect.fromResult(apply(next, record, ++at))
-      const conflict = records.length === 0 ? Option.none() : yield* append(records.map((record) => encode(record)))
+      const conflict =
+        records.length === 0
+          ? Option.none()
+          : yield* append(
+              records.map((record) => encode(record)),
+              trying
+            )
       if (Option.isNone(conflict)) {
         state = next
         version = at
         return state
       }
-      yield* catchUp
+      yield* trying(reading)
       // The key was deleted, and its versions go on.
       if (!exists) version = Math.max(version, conflict.value)
     }
@@ -133,10 +144,9 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
     })
   })
 
-  return {
-    refresh: lock.withPermit(Effect.map(catchUp, () => state)),
-    current: () => state,
-    version: () => version,
-    update: (decide) => lock.withPermit(update(decide))
-  }
+  const ways = (trying: Trying): Replica<S, R, E>["patient"] => ({
+    refresh: lock.withPermit(Effect.map(trying(reading), () => state)),
+    update: (decide) => lock.withPermit(update(decide, trying))
+  })
+  return { ...ways(identity), current: () => state, version: () => version, patient: ways(patiently) }
 }
