@@ -173,6 +173,29 @@ describe.concurrent("the legacy files beside a fleet", () => {
     })
   )
 
+  it.live("checkpoints of two scripts and of two processes of ours at once are each there once", () =>
+    Effect.gen(function* () {
+      const { create, json, shell, text } = yield* hybrid
+      yield* create("impl-001")
+      const old = (who: string) =>
+        shell(`for i in $(seq 20); do DATA_DIR=data ${scripts}/checkpoint.sh impl-001 testing ${who}-$i; done`)
+      const ours = (who: string) => shell(`for i in $(seq 5); do sartor checkpoint impl-001 cleanup ${who}-$i; done`)
+      const ended = yield* Effect.all([old("a"), old("b"), ours("c"), ours("d")], { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        ended.map(({ code }) => code),
+        [0, 0, 0, 0]
+      )
+      const milestones = ["a", "b"].flatMap((who) => Array.from({ length: 20 }, (_, i) => `${who}-${i + 1}`))
+      const own = ["c", "d"].flatMap((who) => Array.from({ length: 5 }, (_, i) => `${who}-${i + 1}`))
+      const expected = [...milestones, ...own].toSorted()
+      const shown = yield* json<{ checkpoints: ReadonlyArray<{ milestone: string }> }>(["session", "show", "impl-001"])
+      assert.deepStrictEqual(shown.document.checkpoints.map(({ milestone }) => milestone).toSorted(), expected)
+      const lines = text("checkpoints/impl-001.log").trimEnd().split("\n")
+      assert.deepStrictEqual(lines.map((line) => line.split("|")[2]).toSorted(), expected)
+      assert.strictEqual((yield* json<Json>(["verify"])).document["ok"], true)
+    })
+  )
+
   it.live("a mirror that was deleted is written again, with what scripts had added", () =>
     Effect.gen(function* () {
       const { create, file, parse, sartor, script } = yield* hybrid

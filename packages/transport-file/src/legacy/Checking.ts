@@ -21,6 +21,7 @@ import * as FeedbackFile from "./FeedbackFile.ts"
 import * as FindingFile from "./FindingFile.ts"
 import * as ForeignKeys from "./ForeignKeys.ts"
 import * as HandoffFile from "./HandoffFile.ts"
+import type * as Importing from "./Importing.ts"
 import * as JsonText from "./JsonText.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
@@ -155,7 +156,7 @@ const logFaults = (file: string) =>
  * @since 0.1.0
  */
 export const mirror = Effect.fn("LegacyMirror.checkMirror")(function* (
-  options: LegacyDirectory.Options
+  options: Importing.Options
 ): Effect.fn.Return<ReadonlyArray<Fault>, TransportError.TransportError, Services> {
   const sessions = yield* (yield* Sessions.Sessions).list()
   const ofSessions = yield* Effect.forEach(sessions, (session) => settled(() => sessionFaults(options, session)), {
@@ -172,23 +173,22 @@ const settled = <R>(look: () => Effect.Effect<ReadonlyArray<Fault>, TransportErr
     faults.length === 0 ? Effect.succeed(faults) : Effect.andThen(Effect.sleep("1 second"), Effect.suspend(look))
   )
 
-const sessionFaults = Effect.fnUntraced(function* (
-  options: LegacyDirectory.Options,
-  { session_id: id }: Session.Session
-) {
+const sessionFaults = Effect.fnUntraced(function* (options: Importing.Options, { session_id: id }: Session.Session) {
   const places = LegacyDirectory.placesOf(options.directory)
   const session = yield* Effect.result((yield* Sessions.Sessions).get(id))
   // It was deleted meanwhile.
   if (Result.isFailure(session)) return []
   const acknowledged = yield* Mirroring.acknowledgedOf(session.success)
   const foreign = yield* ForeignKeys.read(id)
-  const ours = Projection.status(session.success, Mirroring.besideOf(session.success, acknowledged, foreign))
+  const ours = Projection.status(session.success, Mirroring.besideOf(options, session.success, acknowledged, foreign))
   const file = places.status(id)
   const found = yield* Effect.result(LegacyEdit.read(file, StatusFile.parse))
   const faults: Array<Fault> = []
   if (Result.isSuccess(found)) {
     if (found.success === undefined) faults.push(faultOf("mirror", file, 0, "it is missing"))
-    else faults.push(...statusFaults(file, found.success.value, ours))
+    else if (Projection.isOfAnother(found.success.value.fields, options.namespace ?? "default")) {
+      return [faultOf("mirror", file, 0, "it mirrors a session of another namespace")]
+    } else faults.push(...statusFaults(file, found.success.value, ours))
   }
   const log = places.log(id)
   const lines = yield* Effect.result(LegacyDirectory.readLog(log))
@@ -247,7 +247,7 @@ const handoffFaults = Effect.fnUntraced(function* (
  * @since 0.1.0
  */
 export const repair = Effect.fn("LegacyMirror.repair")(function* (
-  options: LegacyDirectory.Options
+  options: Importing.Options
 ): Effect.fn.Return<ReadonlyArray<LegacyFiles.Failure>, TransportError.TransportError, Services> {
   const places = LegacyDirectory.placesOf(options.directory)
   const at = (yield* LegacyFiles.nowText).replaceAll(":", "")

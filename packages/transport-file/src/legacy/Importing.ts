@@ -96,11 +96,12 @@ const changedAgents = ({ directory }: Options, isNew: (file: string) => boolean)
  * @category constructors
  * @since 0.1.0
  */
-export const session = Effect.fnUntraced(function* ({ directory }: LegacyDirectory.Options, id: string) {
+export const session = Effect.fnUntraced(function* ({ directory, namespace = "default" }: Options, id: string) {
   const places = LegacyDirectory.placesOf(directory)
   // Before the journal: then whatever of this is ours is in the journal by now.
   const lines = yield* LegacyDirectory.readLog(places.log(id))
   const file = yield* Effect.result(LegacyDirectory.mended(LegacyEdit.read(places.status(id), StatusFile.parse)))
+  if (Result.isSuccess(file) && Projection.isOfAnother(file.success?.value.fields ?? new Map(), namespace)) return
   const open = yield* (yield* Sessions.Sessions).open(id)
   const after = yield* open
     .update((current, at) =>
@@ -122,16 +123,21 @@ export const session = Effect.fnUntraced(function* ({ directory }: LegacyDirecto
   // A status file that is damaged takes nothing away from the log.
   const found = yield* Effect.fromResult(file)
   if (found === undefined) return
-  yield* ForeignKeys.keep(id, yield* foreignOf(after, found.value.fields))
+  yield* ForeignKeys.keep(id, yield* foreignOf(after, found.value.fields, namespace))
   const version = Number(StatusFile.textOf(found.value.fields.get(Projection.versionKey)))
   // Whoever has written it had no mirror, or died before he came to it.
   if (version < after.version) (yield* Touched.Touched).add({ kind: "session", id })
 })
 
 /** What stands in a status file that neither the projection of its version nor that of today has put there. */
-const foreignOf = Effect.fnUntraced(function* (session: Session.Session, fields: LegacyFiles.Fields) {
+const foreignOf = Effect.fnUntraced(function* (
+  session: Session.Session,
+  fields: LegacyFiles.Fields,
+  namespace: string
+) {
   const known = yield* ForeignKeys.read(session.session_id)
-  const projected = (state: Session.Session) => Projection.status(state, { wakeWaits: false, foreign: known })
+  const projected = (state: Session.Session) =>
+    Projection.status(state, { namespace, wakeWaits: false, foreign: known })
   const now = projected(session)
   const differs = (ours: LegacyFiles.Fields, [key, value]: readonly [string, LegacyFiles.Value]) =>
     !Projection.shared.has(key) && !Equal.equals(ours.get(key), value)

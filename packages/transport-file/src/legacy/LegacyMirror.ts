@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, type Duration, Result, Semaphore } from "effect"
+import { Context, Effect, Layer, Duration, Result, Semaphore } from "effect"
 import {
   Flags,
   type Journal,
@@ -175,7 +175,12 @@ const layer = (
       yield* Effect.addFinalizer(() =>
         Effect.timeoutOrElse(tolerant(project), { duration: "10 seconds", orElse: () => Effect.void })
       )
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(options.interval ?? "500 millis"), both)))
+      const interval = Duration.toMillis(Duration.fromInputUnsafe(options.interval ?? "500 millis"))
+      // What takes long is done less often: a tenth of a processor at most.
+      const paced = Effect.flatMap(Effect.timed(both), ([took]) =>
+        Effect.sleep(Math.max(interval, 10 * Duration.toMillis(took)))
+      )
+      yield* Effect.forkScoped(Effect.delay(Effect.forever(paced), interval))
 
       return LegacyMirror.of({
         takeOver,

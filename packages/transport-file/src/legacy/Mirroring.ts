@@ -7,7 +7,7 @@ import {
   type Handoff,
   Handoffs,
   type Journal,
-  type LegacyFiles,
+  LegacyFiles,
   Sessions,
   type Session,
   type TransportError,
@@ -32,7 +32,7 @@ import * as WakeFile from "./WakeFile.ts"
  * @category constructors
  * @since 0.1.0
  */
-export const project = (options: LegacyDirectory.Options, one: One): Effect.Effect<Problems, never, Services> =>
+export const project = (options: Importing.Options, one: One): Effect.Effect<Problems, never, Services> =>
   problemsOf(one.kind === "session" ? session(options, one.id) : handoff(options, one.id))
 
 /**
@@ -42,7 +42,7 @@ export const project = (options: LegacyDirectory.Options, one: One): Effect.Effe
  * @since 0.1.0
  */
 export const rebuild = Effect.fn("LegacyMirror.rebuild")(function* (
-  options: LegacyDirectory.Options
+  options: Importing.Options
 ): Effect.fn.Return<Problems, TransportError.TransportError, Services> {
   const sessions = yield* (yield* Sessions.Sessions).list()
   const handoffs = yield* Handoffs.list()
@@ -70,7 +70,7 @@ const problemsOf = <A, R>(
   )
 
 /** A session with its log and its wakes, under the lock of its status file. What scripts have put there is kept first. */
-const session = Effect.fnUntraced(function* (options: LegacyDirectory.Options, id: string) {
+const session = Effect.fnUntraced(function* (options: Importing.Options, id: string) {
   const sessions = yield* Sessions.Sessions
   const places = LegacyDirectory.placesOf(options.directory)
   const there = yield* Effect.result(sessions.get(id))
@@ -78,7 +78,8 @@ const session = Effect.fnUntraced(function* (options: LegacyDirectory.Options, i
     if (there.failure._tag !== "SessionNotFound") return yield* there.failure
     return yield* remove(options, id)
   }
-  yield* Importing.session(options, id)
+  // A status file that is damaged is met again below, and log and wakes are written all the same.
+  yield* Effect.catchTag(Importing.session(options, id), "LegacyFileDamaged", () => Effect.void)
   yield* LegacyDirectory.locked(
     places,
     id,
@@ -87,11 +88,11 @@ const session = Effect.fnUntraced(function* (options: LegacyDirectory.Options, i
       const newest = yield* sessions.get(id)
       const acknowledged = yield* acknowledgedOf(newest)
       const foreign = yield* ForeignKeys.read(id)
-      const ours = Projection.status(newest, besideOf(newest, acknowledged, foreign))
-      yield* writeStatus(places.status(id), ours, foreign, newest.version)
+      const ours = Projection.status(newest, besideOf(options, newest, acknowledged, foreign))
       const lines = yield* LegacyDirectory.readLog(places.log(id))
       yield* LegacyEdit.append(places.log(id), Projection.without(Projection.log(newest), lines), false)
       yield* writeWakes(options, newest, acknowledged)
+      yield* writeStatus(options, places.status(id), ours, foreign, newest.version)
     }),
     options
   )
@@ -121,15 +122,18 @@ export const acknowledgedOf = Effect.fnUntraced(function* ({
  * @since 0.1.0
  */
 export const besideOf = (
+  { namespace = "default" }: Importing.Options,
   session: Session.Session,
   acknowledged: ReadonlySet<string>,
   foreign: LegacyFiles.Fields
 ): Projection.Beside => ({
+  namespace,
   wakeWaits: Projection.wakesAnybody(session) && session.wakes.some(({ wake_id }) => !acknowledged.has(wake_id)),
   foreign
 })
 
 const writeStatus = Effect.fnUntraced(function* (
+  { namespace = "default" }: Importing.Options,
   file: string,
   ours: LegacyFiles.Fields,
   foreign: LegacyFiles.Fields,
@@ -147,6 +151,9 @@ const writeStatus = Effect.fnUntraced(function* (
     return yield* LegacyEdit.replace(file, StatusFile.make([...ours, ...added]), { locked: true, durable: false })
   }
   const { fields } = found.value
+  if (Projection.isOfAnother(fields, namespace)) {
+    return yield* new LegacyFiles.LegacyFileRefused({ file, reason: "mirrors a session of another namespace" })
+  }
   // Somebody has mirrored a newer state already.
   if (Number(StatusFile.textOf(fields.get(Projection.versionKey))) > version) return
   const changed = [...ours].filter(([key, value]) => !Equal.equals(fields.get(key), value))
@@ -191,7 +198,7 @@ interface MirroredWake {
 }
 
 const writeWakes = Effect.fnUntraced(function* (
-  options: LegacyDirectory.Options,
+  options: Importing.Options,
   session: Session.Session,
   acknowledged: ReadonlySet<string>
 ) {
@@ -204,7 +211,7 @@ const writeWakes = Effect.fnUntraced(function* (
 })
 
 /** Takes away the files of a session that is deleted: status and log, under the lock, which stays. */
-const remove = Effect.fnUntraced(function* (options: LegacyDirectory.Options, id: string) {
+const remove = Effect.fnUntraced(function* (options: Importing.Options, id: string) {
   const places = LegacyDirectory.placesOf(options.directory)
   const found = yield* LegacyEdit.read(places.status(id), StatusFile.parse)
   if (found === undefined || !found.value.fields.has(Projection.versionKey)) return

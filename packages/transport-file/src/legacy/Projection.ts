@@ -17,6 +17,8 @@ import * as WakeFile from "./WakeFile.ts"
  * @since 0.1.0
  */
 export interface Beside {
+  /** The fleet that it belongs to. */
+  readonly namespace: string
   /** Whether a wake of it waits for an acknowledgement. */
   readonly wakeWaits: boolean
   /** Keys that scripts have added to its status file, and the findings that they have. */
@@ -61,7 +63,8 @@ export const status = (session: Session.Session, beside: Beside): LegacyFiles.Fi
     ["pendingFeedback", unread.some(({ text }) => feedbackOf(text) !== undefined)],
     ["lastUpdate", seconds(updated_at)],
     // What is not kept here is theirs alone.
-    ...(isKept(session) ? [[versionKey, String(version)] as const] : [])
+    ...(isKept(session) ? [[versionKey, String(version)] as const] : []),
+    ...(beside.namespace === home ? [] : [[namespaceKey, beside.namespace] as const])
   ])
 }
 
@@ -89,13 +92,33 @@ export const wakesAnybody = ({ flags }: Session.Session): boolean => flags?.ENAB
  */
 export const versionKey = "sartorVersion"
 
+const namespaceKey = "sartorNamespace"
+
+/** The namespace whose files need not say so. */
+const home = "default"
+
+/**
+ * Whether a file mirrors a session of another fleet, which has the same id: one data directory has one file for both.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isOfAnother = (fields: LegacyFiles.Fields, namespace: string): boolean =>
+  fields.has(versionKey) && (fields.get(namespaceKey) ?? home) !== namespace
+
 /**
  * The keys that scripts change when they do what they are for: no change of these is a foreign one.
  *
  * @category configuration
  * @since 0.1.0
  */
-export const shared: ReadonlySet<string> = new Set(["lastUpdate", "wakeMessageSent", "pendingFeedback", versionKey])
+export const shared: ReadonlySet<string> = new Set([
+  "lastUpdate",
+  "wakeMessageSent",
+  "pendingFeedback",
+  versionKey,
+  namespaceKey
+])
 
 const statusOf: { readonly [S in Session.Status]: string } = {
   created: "idle",
