@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert } from "vitest"
-import { json, run, start, temporaryFolder, within } from "../support/sartor.ts"
+import { isAlive, json, run, start, temporaryFolder, within } from "../support/sartor.ts"
 
 const sartor = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "sartor.mjs")
 const program = join(import.meta.dirname, "agent.mjs")
@@ -39,15 +39,13 @@ export const assertNothingIsLost = async (
   const transport = await transportOf(folder)
   writeFileSync(join(folder, "load.yaml"), workflowOf(options))
   const running = start(["run", join(folder, "load.yaml"), "--json", "--follow", "--quiet", ...transport])
-  let hasEnded = false
-  void running.ended.then(() => (hasEnded = true))
 
   // What is spawned first is spawned before anything is switched off.
   const hasBegun = async () => (await json(["session", "list", ...transport])).length === 5
   assert.isTrue(await within(20_000, hasBegun))
   const flips: Array<string> = []
   const until = performance.now() + options.flipping
-  while (performance.now() < until && !hasEnded) {
+  while (performance.now() < until && isAlive(running.pid)) {
     const next = performance.now() + 1000
     const to = flips.length % 2 === 0 ? "files" : "sessions"
     const { code, stdout } = await run(["rollback", "--to", to, "--no-smoke", "--json", ...transport])

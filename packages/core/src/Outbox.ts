@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Equal, Schema } from "effect"
+import * as Flags from "./Flags.ts"
 import * as Session from "./Session.ts"
 import { InvalidField, makeWake, Sessions } from "./Sessions.ts"
 import * as Wake from "./Wake.ts"
@@ -45,6 +46,15 @@ export class WakeConflict extends Schema.TaggedError<WakeConflict>("@sartor/core
     return this.detail
   }
 }
+
+/**
+ * Whether the wakes of a session wake anybody: where wake messaging is off its orchestrator finds them by looking.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const wakesNobody = ({ flags }: Session.Session): boolean =>
+  Flags.select(flags, "ENABLE_WAKE_MESSAGING", { on: false, off: true })
 
 /**
  * Sends a wake and answers it once it is durable; the same id and content again answers the first. A session without a
@@ -123,10 +133,14 @@ const decide = Effect.fnUntraced(function* (message: Message, current: Session.S
   const common = { at, run: target, wake }
   const draft: Outcome = { kind: "draft", wake, records: [{ type: "draft", ...common }] }
   if (supervised && ends) return draft
-  const opening = { type: "started" as const, at, run: target, worker: { kind: "external" as const } }
+  // Whoever begins a run outside begins it as things are now.
+  const flags = Flags.select(yield* Flags.inForce, "ENABLE_WAKE_MESSAGING", { on: {}, off: Flags.noted(noWakes) })
+  const opening = { type: "started" as const, at, run: target, worker: { kind: "external" as const }, ...flags }
   const sent: Outcome = { kind: "sent", wake, records: [...(live ? [] : [opening]), recordOf(message, common)] }
   return sent
 })
+
+const noWakes: Flags.Some = { ENABLE_WAKE_MESSAGING: false }
 
 /** A wake that a session knows already: nothing is written again, and it is offered again. */
 const knownWake = ({ draft, wakes }: Session.Session, wakeId: string): Outcome | undefined => {

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import { LegacyFiles, Outbox, Wake } from "@sartor/core"
-import { Projection } from "@sartor/transport-file/legacy"
-import { Effect, Option } from "effect"
+import { LegacyFiles, Outbox, Sessions, Wake } from "@sartor/core"
+import { Projection, StatusFile } from "@sartor/transport-file/legacy"
+import { Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
 import * as Failure from "../Failure.ts"
@@ -51,8 +51,9 @@ export const wakeSend = Command.make(
     const message = Option.isSome(input.message) ? yield* fromStdin(input) : yield* fromFlags(input)
     const own = yield* Settings.runOf(message.sessionId)
     const run = message.run ?? own
-    const wake = yield* Transport.working(Outbox.send({ ...message, run }))
-    if (wake === undefined) return yield* Effect.die("a wake was sent and is not there")
+    const { silent, wake } = yield* Transport.working(sendOrNote({ ...message, run }, own !== undefined))
+    if (silent) yield* output.note(nobody)
+    if (wake === undefined) return
     // What an agent prints on stdout is its result, so that words for people go beside it.
     yield* output.json || own === undefined
       ? output.print({ wake_id: wake.wake_id }, () => wake.wake_id)
@@ -74,6 +75,29 @@ export const wakeSend = Command.make(
     { command: "sartor wake send --message - < wake.json", description: "Send a wake in the wire format" }
   ])
 )
+
+const nobody = "sartor: nobody is woken, because ENABLE_WAKE_MESSAGING is off: the status file says it"
+
+/** What is sent from inside a session that is not kept goes where its traces are: it lives in another process. */
+const sendOrNote = Effect.fnUntraced(function* (message: Outbox.Message, inside: boolean) {
+  const sessions = yield* Sessions.Sessions
+  const there = yield* Effect.result(sessions.get(message.sessionId))
+  if (Result.isFailure(there) && inside && there.failure._tag === "SessionNotFound") {
+    yield* intoStatusFile(message)
+    return { wake: undefined, silent: true }
+  }
+  const wake = yield* Outbox.send(message)
+  return { wake, silent: Outbox.wakesNobody(yield* sessions.get(message.sessionId)) }
+})
+
+const intoStatusFile = Effect.fnUntraced(function* ({ sessionId, status, summary = "" }: Outbox.Message) {
+  const files = yield* LegacyFiles.LegacyFiles
+  yield* files.update(sessionId, (fields) =>
+    status === "finding"
+      ? [["findings", [summary, ...StatusFile.listOf(fields?.get("findings"))]]]
+      : [["status", { complete: "completed", blocked: "blocked", failed: "failed" }[status]]]
+  )
+})
 
 /** A legacy agent has no session: its wake is a file, and all that it can hold is a text. */
 const fromAgent = Effect.fnUntraced(function* (agent: string, input: Input) {

@@ -40,7 +40,8 @@ export const change = (session: Session, record: Record, version: number): Parti
         session.status === "blocked"
           ? { failures: 0, takeovers: 0 }
           : { failures: session.failures, takeovers: session.takeovers + (died ? 1 : 0) }
-      return { status: "running", run: record.run, runs, ...counts }
+      const flags = record.flags === undefined ? {} : { flags: { ...session.flags, ...record.flags } }
+      return { status: "running", run: record.run, runs, ...counts, ...flags }
     }
     case "turn": {
       const usage = record.usage === undefined ? session.usage : addUsage(session.usage, record.usage)

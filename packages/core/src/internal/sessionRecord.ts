@@ -71,7 +71,13 @@ const common = { at: Timestamp, run: Schema.Natural }
  */
 export const Record = Schema.Union([
   Created,
-  Schema.Struct({ type: Schema.tag("started"), ...common, worker: Worker }),
+  Schema.Struct({
+    type: Schema.tag("started"),
+    ...common,
+    worker: Worker,
+    /** What was off when somebody outside began a run of it. */
+    flags: Schema.optionalKey(Some)
+  }),
   Schema.Struct({
     type: Schema.tag("turn"),
     ...common,
