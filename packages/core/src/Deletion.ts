@@ -185,6 +185,7 @@ const pruneRuns = Effect.fnUntraced(function* (
     // Last, because by this one the run is found.
     yield* own(journal.delete(key))
   }
+  if (runs.length > 0 && !dryRun) yield* Roster.tidy
   return runs
 })
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import { Slug } from "./Key.ts"
 import { Queue } from "./Queue.ts"
 import type { TransportError } from "./TransportError.ts"
@@ -36,6 +36,16 @@ export const enter = (orchestrator: string): Effect.Effect<void, TransportError,
  */
 export const leave = (orchestrator: string): Effect.Effect<void, TransportError, Queue> =>
   Queue.use((queue) => Effect.asVoid(own(queue.settle(queueName, orchestrator, { type: "completed" }))))
+
+/**
+ * Forgets who has left.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tidy: Effect.Effect<void, TransportError, Queue> = Queue.use((queue) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => own(queue.prune(queueName, { completed: now })))
+)
 
 /**
  * The orchestrators that are open, the oldest first.

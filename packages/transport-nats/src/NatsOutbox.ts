@@ -31,125 +31,129 @@ const interval = "5 seconds"
 const patience = 15_000
 
 /** @internal */
-export const make = Effect.fnUntraced(function* (
+export const make: (
   client: NatsClient["Service"],
   journal: Journal.Journal["Service"],
   local: Queue.Queue["Service"]
-): Effect.fn.Return<Journal.Journal["Service"], TransportError.TransportError, Scope.Scope> {
-  const name = `outbox/${client.names.namespace}`
-  /** What this process is sending right now, and what it has sent. */
-  const flying = new Set<string>()
-  const sent = new Set<string>()
-  const inboxes = new Map<string, { version: number; inbox: Inbox.Inbox }>()
+) => Effect.Effect<Journal.Journal["Service"], TransportError.TransportError, Scope.Scope> = Effect.fnUntraced(
+  function* (client, journal, local) {
+    const name = `outbox/${client.names.namespace}`
+    /** What this process is sending right now, and what it has sent. */
+    const flying = new Set<string>()
+    const sent = new Set<string>()
+    const inboxes = new Map<string, { version: number; inbox: Inbox.Inbox }>()
 
-  const kept = Effect.map(own(local.inspect(name)), (messages) => messages.filter(({ state }) => state === "ready"))
-  const pending = Effect.map(kept, (messages) =>
-    messages.flatMap(({ id, offeredAt: at, payload }) =>
-      Option.match(decodeSent(payload), { onNone: () => [], onSome: (entry) => [{ id, at, entry }] })
-    )
-  )
-  const done = (id: string) => {
-    sent.delete(id)
-    return Effect.asVoid(own(local.settle(name, id, { type: "completed" })))
-  }
-
-  const before = yield* kept
-  const fleet = Option.getOrUndefined(decodeFleet(before.find(({ id }) => id === fleetId)?.payload))
-  yield* sameFleet(client, fleet).pipe(
-    Effect.flatMap((payload) => (fleet === undefined ? own(local.offer(name, { id: fleetId, payload })) : Effect.void))
-  )
-
-  const isAcknowledged = Effect.fnUntraced(function* (orchestrator: string, wakes: ReadonlyArray<string>) {
-    const known = inboxes.get(orchestrator) ?? { version: 0, inbox: Inbox.empty }
-    inboxes.set(orchestrator, known)
-    yield* Stream.runForEach(journal.read(`inbox/${orchestrator}`, known.version), ({ record, version }) =>
-      Effect.sync(() => {
-        known.version = version
-        const decoded = decodeInbox(record)
-        if (Option.isSome(decoded)) known.inbox = Result.getOrThrow(Inbox.apply(known.inbox, decoded.value))
-      })
-    )
-    return wakes.every((id) => Inbox.isSettled(known.inbox, id))
-  })
-
-  /** Sees to it that the server has what was sent, and forgets it once the inbox has. */
-  const tend = Effect.fnUntraced(function* (id: string, { expected, key, records, wakes }: Sent) {
-    const entries = yield* Stream.runCollect(journal.read(key))
-    const last = entries.at(-1)?.version ?? 0
-    const first = entries[0]?.record
-    const stored = new Set(entries.flatMap(({ record }) => wakesOf([record])))
-    const orchestrator = isCreated(first) ? first.orchestrator : undefined
-    if (orchestrator !== undefined && (yield* isAcknowledged(orchestrator, wakes))) return yield* done(id)
-    if (wakes.every((wake) => stored.has(wake))) return
-    if (last === expected) {
-      yield* Effect.logWarning(`The server does not have ${wakes.join(", ")}: sent again from the outbox`)
-      yield* journal.append(key, expected, records)
-      return
-    }
-    yield* Effect.logError(
-      `The server does not have ${wakes.join(", ")}, and ${key} has gone on without it: kept in its history, as late`
-    )
-    const at = DateTime.formatIso(DateTime.makeUnsafe(yield* Clock.currentTimeMillis))
-    const late = records.filter((record) => wakesOf([record]).length > 0)
-    // A session that is gone with all its history has nothing that could keep it.
-    if (last > 0)
-      yield* journal.append(
-        key,
-        last,
-        late.map((record) => ({ type: "late", at, run: runOf(record), record }))
+    const kept = Effect.map(own(local.inspect(name)), (messages) => messages.filter(({ state }) => state === "ready"))
+    const pending = Effect.map(kept, (messages) =>
+      messages.flatMap(({ id, offeredAt: at, payload }) =>
+        Option.match(decodeSent(payload), { onNone: () => [], onSome: (entry) => [{ id, at, entry }] })
       )
-    yield* done(id)
-  })
-
-  const drain = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    for (const { at, entry, id } of yield* pending) {
-      if (flying.has(id) || (!sent.has(id) && now - at < patience)) continue
-      // Somebody else was faster: it is looked at again.
-      yield* Effect.catchTag(own(tend(id, entry)), "VersionConflict", () => Effect.void)
+    )
+    const done = (id: string) => {
+      sent.delete(id)
+      return Effect.asVoid(own(local.settle(name, id, { type: "completed" })))
     }
-    // Names of sends are never used again: nobody has to remember those that are done.
-    yield* own(local.prune(name, { completed: now - patience }))
-  })
-  // Short-lived processes send what is left of others, too; whoever has an entry in the air cannot be told from who died.
-  for (const { id } of before) sent.add(id)
-  yield* Effect.ignore(Effect.timeout(drain, interval), { log: true })
-  yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(drain, { log: true }), interval)))
 
-  return {
-    ...journal,
-    append: Effect.fnUntraced(function* (key, expected, records) {
-      const wakes = key.startsWith("session/") ? wakesOf(records) : []
-      if (wakes.length === 0) return yield* journal.append(key, expected, records)
-      const id = Publishing.token()
-      flying.add(id)
-      yield* own(local.offer(name, { id, payload: encodeSent({ key, expected, records, wakes }) }))
-      return yield* journal.append(key, expected, records).pipe(
-        Effect.tapError((error) =>
-          error._tag === "TransportError" && error.reason !== "too_large"
-            ? Effect.void
-            : Effect.ignore(done(id), { log: true })
-        ),
-        Effect.catchTag("TransportError", (error) =>
-          Effect.fail(
-            new TransportError.TransportError({
-              operation: error.operation,
-              reason: error.reason,
-              detail: `${error.detail}; wake ${wakes.join(", ")} is kept in the outbox, and sending it again with that id is the same wake`,
-              cause: error.cause
+    const before = yield* kept
+    const fleet = Option.getOrUndefined(decodeFleet(before.find(({ id }) => id === fleetId)?.payload))
+    yield* sameFleet(client, fleet).pipe(
+      Effect.flatMap((payload) =>
+        fleet === undefined ? own(local.offer(name, { id: fleetId, payload })) : Effect.void
+      )
+    )
+
+    const isAcknowledged = Effect.fnUntraced(function* (orchestrator: string, wakes: ReadonlyArray<string>) {
+      const known = inboxes.get(orchestrator) ?? { version: 0, inbox: Inbox.empty }
+      inboxes.set(orchestrator, known)
+      yield* Stream.runForEach(journal.read(`inbox/${orchestrator}`, known.version), ({ record, version }) =>
+        Effect.sync(() => {
+          known.version = version
+          const decoded = decodeInbox(record)
+          if (Option.isSome(decoded)) known.inbox = Result.getOrThrow(Inbox.apply(known.inbox, decoded.value))
+        })
+      )
+      return wakes.every((id) => Inbox.isSettled(known.inbox, id))
+    })
+
+    /** Sees to it that the server has what was sent, and forgets it once the inbox has. */
+    const tend = Effect.fnUntraced(function* (id: string, { expected, key, records, wakes }: Sent) {
+      const entries = yield* Stream.runCollect(journal.read(key))
+      const last = entries.at(-1)?.version ?? 0
+      const first = entries[0]?.record
+      const stored = new Set(entries.flatMap(({ record }) => wakesOf([record])))
+      const orchestrator = isCreated(first) ? first.orchestrator : undefined
+      if (orchestrator !== undefined && (yield* isAcknowledged(orchestrator, wakes))) return yield* done(id)
+      if (wakes.every((wake) => stored.has(wake))) return
+      if (last === expected) {
+        yield* Effect.logWarning(`The server does not have ${wakes.join(", ")}: sent again from the outbox`)
+        yield* journal.append(key, expected, records)
+        return
+      }
+      yield* Effect.logError(
+        `The server does not have ${wakes.join(", ")}, and ${key} has gone on without it: kept in its history, as late`
+      )
+      const at = DateTime.formatIso(DateTime.makeUnsafe(yield* Clock.currentTimeMillis))
+      const late = records.filter((record) => wakesOf([record]).length > 0)
+      // A session that is gone with all its history has nothing that could keep it.
+      if (last > 0)
+        yield* journal.append(
+          key,
+          last,
+          late.map((record) => ({ type: "late", at, run: runOf(record), record }))
+        )
+      yield* done(id)
+    })
+
+    const drain = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      for (const { at, entry, id } of yield* pending) {
+        if (flying.has(id) || (!sent.has(id) && now - at < patience)) continue
+        // Somebody else was faster: it is looked at again.
+        yield* Effect.catchTag(own(tend(id, entry)), "VersionConflict", () => Effect.void)
+      }
+      // Names of sends are never used again: nobody has to remember those that are done.
+      yield* own(local.prune(name, { completed: now - patience }))
+    })
+    // Short-lived processes send what is left of others, too; whoever has an entry in the air cannot be told from who died.
+    for (const { id } of before) sent.add(id)
+    yield* Effect.ignore(Effect.timeout(drain, interval), { log: true })
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(drain, { log: true }), interval)))
+
+    return {
+      ...journal,
+      append: Effect.fnUntraced(function* (key, expected, records) {
+        const wakes = key.startsWith("session/") ? wakesOf(records) : []
+        if (wakes.length === 0) return yield* journal.append(key, expected, records)
+        const id = Publishing.token()
+        flying.add(id)
+        yield* own(local.offer(name, { id, payload: encodeSent({ key, expected, records, wakes }) }))
+        return yield* journal.append(key, expected, records).pipe(
+          Effect.tapError((error) =>
+            error._tag === "TransportError" && error.reason !== "too_large"
+              ? Effect.void
+              : Effect.ignore(done(id), { log: true })
+          ),
+          Effect.catchTag("TransportError", (error) =>
+            Effect.fail(
+              new TransportError.TransportError({
+                operation: error.operation,
+                reason: error.reason,
+                detail: `${error.detail}; wake ${wakes.join(", ")} is kept in the outbox, and sending it again with that id is the same wake`,
+                cause: error.cause
+              })
+            )
+          ),
+          Effect.ensuring(
+            Effect.sync(() => {
+              flying.delete(id)
+              sent.add(id)
             })
           )
-        ),
-        Effect.ensuring(
-          Effect.sync(() => {
-            flying.delete(id)
-            sent.add(id)
-          })
         )
-      )
-    })
+      })
+    }
   }
-})
+)
 
 /** The fleet that the server belongs to. It gets a name when the first one asks, unless the data here knows another. */
 const sameFleet = Effect.fnUntraced(function* (
