@@ -20,6 +20,8 @@ export interface Permit {
    * it answers.
    */
   readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TransportError, R>
+  /** Gives it back for good, before its scope closes: the work is done, and what is left is only told. */
+  readonly giveBack: Effect.Effect<void>
 }
 
 /**
@@ -28,7 +30,7 @@ export interface Permit {
  * @category constructors
  * @since 0.1.0
  */
-export const unbounded: Permit = { lend: (wait) => wait }
+export const unbounded: Permit = { lend: (wait) => wait, giveBack: Effect.void }
 
 /**
  * The queue that is the pool: a message is a permit, holding it is a lease.
@@ -140,7 +142,10 @@ export const acquireAlone = Effect.fnUntraced(function* (
   const alone = yield* acquire(aloneOf(orchestrator))
   const shared = yield* acquireWith(hands, pool, inherited)
   // Taken again in the order of above: whoever has one of the pool never waits to be alone.
-  const permit: Permit = { lend: (wait) => shared.lend(alone.lend(wait)) }
+  const permit: Permit = {
+    lend: (wait) => shared.lend(alone.lend(wait)),
+    giveBack: Effect.andThen(shared.giveBack, alone.giveBack)
+  }
   return permit
 })
 
@@ -197,7 +202,8 @@ const holding = Effect.fnUntraced(function* <E, E2>(
       const exit = yield* Effect.exit(wait)
       yield* lock.withPermit(Effect.suspend(() => (--lent === 0 ? hold(again) : Effect.void)))
       return yield* exit
-    })
+    }),
+    giveBack: Effect.uninterruptible(Effect.asVoid(release))
   }
   return permit
 })

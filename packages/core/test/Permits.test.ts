@@ -34,6 +34,23 @@ describe("Permits", () => {
     }).pipe(Effect.provide(services))
   )
 
+  it.effect("are given back once, by whoever is done before the scope closes", () =>
+    Effect.gen(function* () {
+      yield* Permits.provision("main", 1)
+      const early = yield* Scope.make()
+      const permit = yield* Scope.provide(Permits.acquire("main"), early)
+      yield* permit.giveBack
+      assert.deepStrictEqual(yield* free("main"), [1, 0])
+      const next = yield* Scope.make()
+      yield* Scope.provide(Permits.acquire("main"), next)
+      yield* permit.giveBack
+      yield* Scope.close(early, Exit.void)
+      assert.deepStrictEqual(yield* free("main"), [0, 1])
+      yield* Scope.close(next, Exit.void)
+      assert.deepStrictEqual(yield* free("main"), [1, 0])
+    }).pipe(Effect.provide(services))
+  )
+
   it.effect("are as many as the owner of the pool says last", () =>
     Effect.gen(function* () {
       yield* Permits.provision("main", 5)

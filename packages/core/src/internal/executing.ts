@@ -140,6 +140,7 @@ export const execute = Effect.fnUntraced(function* (
       }))
     )
     yield* Metric.update(Metric.withAttributes(Telemetry.runs, { status }), 1)
+    yield* permit.giveBack
     yield* Outbox.relay(begun, wake)
   })
 
