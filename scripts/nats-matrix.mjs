@@ -72,7 +72,7 @@ for (const release of releases) {
     process.stdout.write(`Debian ${release.suite} has ${stdout.trim()} by now, not v${release.version}\n`)
   }
   process.stdout.write(`\n${stdout.trim()}\n`)
-  const tests = ["packages/transport-nats", "tests/e2e/nats"]
+  const tests = ["packages/transport-nats", "tests/e2e/nats", "tests/e2e/far-workers"]
   const { status } = spawnSync(
     process.execPath,
     [join(root, "scripts", "test.mjs"), ...process.argv.slice(2), ...tests],

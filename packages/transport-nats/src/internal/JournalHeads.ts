@@ -17,7 +17,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<JournalHeads, never, Scope.Scope> {
   const { journalStream: stream, journals: filter, keyOf } = client.names
   const context = yield* Effect.context<Scope.Scope>()
-  const changes = yield* PubSub.sliding<Journal.Head>(4096)
+  const changes = yield* PubSub.sliding<{ readonly head: Journal.Head; readonly sequence: number }>(4096)
   const signal = Queue.makeSignal()
   const heads = new Map<string, Journal.Head>()
   const lock = Semaphore.makeUnsafe(1)
@@ -35,14 +35,14 @@ export const make = Effect.fnUntraced(function* (
     return { sequence: 0, lastPerSubject: true }
   })
   const onMessage: Tail.Options["onMessage"] = ({ headers, sequence, subject }) => {
-    const frame = JournalFrame.decode(headers)
+    const frame = JournalFrame.decode(headers())
     if (frame === "newer") return Effect.fail(newer(stream, sequence))
     if (frame === "malformed") return true
     const key = keyOf(subject)
     const head = { key, version: frame.version, at: frame.at }
     if (JournalFrame.isTombstone(frame)) heads.delete(key)
     else heads.set(key, head)
-    if (sequence > known) PubSub.publishUnsafe(changes, head)
+    if (sequence > known) PubSub.publishUnsafe(changes, { head, sequence })
     return true
   }
   const following = lock.withPermit(
@@ -67,7 +67,12 @@ export const make = Effect.fnUntraced(function* (
           const subscription = yield* PubSub.subscribe(changes)
           const tail = yield* following
           yield* Reading.until("Journal.watch", tail, signal, tail.isCaughtUp)
-          return Stream.filter(Stream.fromSubscription(subscription), ({ key }) => Journal.isWatched(prefix, key))
+          // What was appended before may still be on its way here.
+          const last = yield* lastSequence
+          return Stream.fromSubscription(subscription).pipe(
+            Stream.filter(({ head, sequence }) => sequence > last && Journal.isWatched(prefix, head.key)),
+            Stream.map(({ head }) => head)
+          )
         })
       )
   }

@@ -10,7 +10,7 @@ import * as Calls from "./Calls.ts"
 export interface Outgoing {
   readonly stream: string
   readonly subject: string
-  readonly body: string
+  readonly body: string | Uint8Array
   /** Names the message for good: sent twice within two minutes, it is stored once. */
   readonly id: string
   readonly headers?: MsgHdrs | undefined
@@ -53,6 +53,18 @@ export const persistently = Effect.fnUntraced(function* (
     yield* Effect.sleep("150 millis")
   }
 })
+
+/** Sends once, without a fibre. Calls back with its sequence, or with nothing if it is not known to be stored in that place. */
+export const attempt = (
+  client: NatsClient["Service"],
+  outgoing: Outgoing,
+  onEnd: (sequence: number | undefined) => void
+): void => {
+  publish(client, outgoing).then(
+    ({ seq }) => onEnd(seq),
+    () => onEnd(undefined)
+  )
+}
 
 /** Sends once. Answers its sequence, or nothing if somebody else's message came before it. */
 export const once = (

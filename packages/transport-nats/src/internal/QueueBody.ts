@@ -23,6 +23,7 @@ const Body = Schema.Struct({
 })
 
 export type Body = typeof Body.Type
+export type Head = Omit<Body, "format" | "appends">
 export type Appends = typeof Appends.Type
 
 const isNewer = Schema.is(Schema.Struct({ format: Schema.Number.check(Schema.isGreaterThan(format)) }))
@@ -31,7 +32,7 @@ const decodeAppends = Schema.decodeUnknownOption(Appends)
 const encodeRecords = Schema.encodeResult(Schema.Array(QueueLog.Record))
 const text = new TextDecoder("utf-8", { fatal: true })
 
-export const encode = (head: Omit<Body, "format" | "appends">, appends: ReadonlyArray<string>): string =>
+export const encode = (head: Head, appends: ReadonlyArray<string>): string =>
   `${JSON.stringify({ format, ...head }).slice(0, -1)}${head.large === undefined ? `,"appends":[${appends.join(",")}]` : ""}}`
 
 /** One append as text. */

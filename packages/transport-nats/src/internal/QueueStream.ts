@@ -39,6 +39,8 @@ interface Appending {
 interface Flight {
   readonly writer: string
   readonly batch: ReadonlyArray<Appending>
+  /** What it says, once that is known, and its bytes: by them it is known again when it comes back. */
+  sent?: { readonly head: QueueBody.Head; readonly texts: ReadonlyArray<string>; readonly bytes: Uint8Array }
 }
 
 interface Landed {
@@ -106,7 +108,19 @@ export const make = Effect.fnUntraced(function* (
     pump()
   }
 
+  const foldOwn = ({ bytes, head, texts }: NonNullable<Flight["sent"]>) => {
+    folded += bytes.length
+    fold({ format: QueueBody.format, ...head }, QueueBody.parse(texts))
+  }
+
   const onMessage: Tail.Options["onMessage"] = ({ data, sequence, time }) => {
+    const own = flying?.sent
+    if (own?.head.large === undefined && own !== undefined && own.head.seen <= tail.position()) {
+      if (Buffer.compare(own.bytes, data) === 0) {
+        foldOwn(own)
+        return true
+      }
+    }
     const body = QueueBody.decode(data)
     if (body === "newer") return Effect.fail(newer(stream, sequence))
     folded += data.length
@@ -158,60 +172,80 @@ export const make = Effect.fnUntraced(function* (
     const count = gathered.findIndex(({ text }, index) => (size += Buffer.byteLength(text)) > limit && index > 0)
     const batch = count < 0 ? gathered : gathered.slice(0, count)
     gathered = count < 0 ? [] : gathered.slice(count)
-    const writer = Publishing.token()
-    const own = { writer, batch }
+    const own: Flight = { writer: Publishing.token(), batch }
     flying = own
     const first = batch[0]
     const large = first !== undefined && Buffer.byteLength(first.text) > limit ? first.ids : undefined
+    if (large === undefined && crowded === 0) return hope(own)
+    if (crowded > 0) crowded -= 1
+    depart(own, large)
+  }
+
+  /** Puts it into words. */
+  const worded = (own: Flight, large?: QueueBody.Head["large"]): Publishing.Outgoing => {
+    const { batch, writer: id } = own
+    const head = {
+      at: clock.currentTimeMillisUnsafe(),
+      writer: id,
+      seen: tail.position(),
+      ...(large === undefined ? {} : { large })
+    }
+    const texts = batch.map(({ text }) => text)
+    const body = encoder.encode(QueueBody.encode(head, texts))
+    own.sent = { head, texts, bytes: body }
+    return { stream, subject, body, id }
+  }
+
+  /** Sends it in the hope that nobody comes between: then what would be read back is known. */
+  const hope = (own: Flight) => {
+    const outgoing = worded(own)
+    const { sent } = own
+    const seen = tail.position()
+    Publishing.attempt(client, { ...outgoing, after: seen }, (sequence) => {
+      if (flying !== own || sent === undefined) return
+      if (sequence !== undefined && tail.position() === seen) {
+        foldOwn(sent)
+        tail.advance(sequence)
+        return onChange()
+      }
+      if (sequence === undefined) crowded = crowd
+      // Whether it was stored is not known: sent again with the same name it is stored once.
+      land(own, Effect.succeed(outgoing))
+    })
+  }
+
+  const depart = (own: Flight, large: ReadonlyArray<string> | undefined) => {
+    if (large === undefined)
+      return land(
+        own,
+        Effect.sync(() => worded(own))
+      )
+    const object = `queue/${queue}/${own.writer}`
+    const content = encoder.encode(`[${own.batch.map(({ text }) => text).join(",")}]`)
+    return land(
+      own,
+      Effect.map(blobs.put(object, content), () => worded(own, { object, ids: large }))
+    )
+  }
+
+  /** Ends once the message came back in its place of the stream. */
+  const land = (own: Flight, outgoing: Effect.Effect<Publishing.Outgoing, TransportError.TransportError>) => {
+    const landing = Effect.gen(function* () {
+      yield* Publishing.persistently(client, "Queue.append", yield* outgoing)
+      yield* until("Queue.append", () => flying !== own)
+    })
     fork(
-      Effect.catchCause(send(own, large), (cause) => {
+      Effect.catchCause(landing, (cause) => {
         if (flying !== own) return Effect.void
         flying = undefined
         const error = Option.getOrElse(Cause.findErrorOption(cause), () =>
           Calls.unavailable("Queue.append", "the queue was closed")
         )
-        for (const { failed } of batch) failed(error)
+        for (const { failed } of own.batch) failed(error)
         return Effect.sync(pump)
       })
     )
   }
-
-  /** Ends once the message came back in its place of the stream. */
-  const send = Effect.fnUntraced(function* (
-    { batch, writer }: Flight,
-    large: ReadonlyArray<string> | undefined
-  ): Effect.fn.Return<void, TransportError.TransportError> {
-    const at = clock.currentTimeMillisUnsafe()
-    const texts = batch.map(({ text }) => text)
-    const object = `queue/${queue}/${writer}`
-    if (large !== undefined) yield* blobs.put(object, new TextEncoder().encode(`[${texts.join(",")}]`))
-    const head = {
-      at,
-      writer,
-      seen: tail.position(),
-      ...(large === undefined ? {} : { large: { object, ids: large } })
-    }
-    const body = QueueBody.encode(head, texts)
-    const outgoing = { stream, subject, body, id: writer }
-    if (large === undefined && crowded === 0) {
-      const { seen } = head
-      const sequence = yield* Publishing.once(client, "Queue.append", { ...outgoing, after: seen }).pipe(
-        // Whether it was stored is not known: sent again with the same name it is stored once.
-        Effect.catchIf(Calls.isTransient, () => Effect.succeed(undefined))
-      )
-      // Nobody came between: what would be read back is known.
-      if (sequence !== undefined && tail.position() === seen && flying?.writer === writer) {
-        folded += body.length
-        fold({ format: QueueBody.format, ...head }, QueueBody.parse(texts))
-        tail.advance(sequence)
-        return onChange()
-      }
-      if (sequence === undefined) crowded = crowd
-    } else if (crowded > 0) crowded -= 1
-    if (flying?.writer !== writer) return
-    yield* Publishing.persistently(client, "Queue.append", outgoing)
-    yield* until("Queue.append", () => flying?.writer !== writer)
-  })
 
   const append: Queue.Log["append"] = (records) =>
     Effect.callback((resume) => {
@@ -313,6 +347,8 @@ export const make = Effect.fnUntraced(function* (
     remove
   }
 })
+
+const encoder = new TextEncoder()
 
 /** After how many sends it is tried again whether anybody else writes. */
 const crowd = 20

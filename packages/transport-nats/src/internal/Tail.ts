@@ -14,7 +14,8 @@ import * as Calls from "./Calls.ts"
 export interface Message {
   readonly subject: string
   readonly data: Uint8Array
-  readonly headers: Msg["headers"]
+  /** They are parsed when they are asked for. */
+  readonly headers: () => Msg["headers"]
   readonly sequence: number
   /** When the server stored it, in milliseconds: with the sequence it tells a message from one of another life of the store. */
   readonly time: number
@@ -185,7 +186,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
               waiting.push({
                 subject: msg.subject,
                 data: msg.data,
-                headers: msg.headers,
+                headers: () => msg.headers,
                 sequence: delivered.sequence,
                 time: delivered.time
               })
