@@ -12,7 +12,7 @@ const files = globSync("{packages/*/test,tests}/**/*.{test,faults}.ts", { cwd: r
 const rows = readFileSync(join(root, "docs/faults.md"), "utf8")
   .split("\n")
   .map((line) => line.split("|").map((cell) => cell.trim()))
-  .filter(([, id = ""]) => /^[FLS]\d\d$/.test(id))
+  .filter(([, id = ""]) => /^[FLSN]\d\d$/.test(id))
   .map(([, id = "", , , tests = ""]) => ({
     id,
     places: [...tests.matchAll(/`([^`]+)`/g)].map(([, place = ""]) => place)
@@ -25,14 +25,14 @@ describe("docs/faults.md", () => {
   it("has every fault", () => {
     assert.deepStrictEqual(
       rows.map(({ id }) => id),
-      [...ids("F", 19), ...ids("S", 12), ...ids("L", 7)]
+      [...ids("F", 19), ...ids("S", 12), ...ids("L", 7), ...ids("N", 19)]
     )
   })
 
   for (const { id, places } of rows) {
     it(`names where ${id} is provoked, and there it is`, () => {
       assert.isNotEmpty(places)
-      const named = new RegExp(`["'\`](?:[FLS]\\d\\d, )*${id}[:,]`)
+      const named = new RegExp(`["'\`](?:[FLSN]\\d\\d, )*${id}[:, ]`)
       for (const place of places) {
         const there = files.filter(({ file }) => basename(file) === place || file.startsWith(`${place}/`))
         assert.isTrue(

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { build } from "./internal/bundle.ts"
 import { place } from "./internal/sartor.ts"
 
 const workflow = `
@@ -8,6 +9,8 @@ agents:
   - { name: first, role: PLANNER, task_type: planning, prompt: Go, command: [sh, -c, "echo planned"] }
   - { name: second, role: IMPLEMENTER, task_type: feature, prompt: Go, needs: [first], command: [sh, -c, "sleep $SECONDS_OF_WORK; echo built"] }
 `
+
+beforeAll(build)
 
 describe("sartor worker", () => {
   it.live("executes what a run elsewhere leaves to it, and tells of it a line each; SIGTERM ends it", () =>
@@ -64,6 +67,24 @@ describe("sartor worker", () => {
       const { code, stdout } = yield* run.ended
       assert.strictEqual(code, 0)
       assert.strictEqual(JSON.parse(stdout).agents[1].attempts, 2)
+    })
+  )
+
+  it.live("suspends what it executes of a run that is stopped, and goes on with it when that is started again", () =>
+    Effect.gen(function* () {
+      const { json, start, write } = yield* place
+      write("far.yaml", workflow)
+      const first = yield* start(["worker"], { env: { SECONDS_OF_WORK: "600" } })
+      const run = yield* start(["run", "far.yaml", "--elsewhere"])
+      yield* Effect.promise(() => until(() => /implementer-\S+ +started/.test(first.stdout())))
+      run.child.kill("SIGINT")
+      assert.strictEqual((yield* run.ended).code, 130)
+      yield* Effect.promise(() => until(() => /implementer-\S+ +suspended/.test(first.stdout())))
+      first.child.kill("SIGTERM")
+      yield* first.ended
+      yield* start(["worker"], { env: { SECONDS_OF_WORK: "0" } })
+      const { code, document } = yield* json<{ readonly status: string }>(["run", "far.yaml", "--elsewhere"])
+      assert.deepStrictEqual([code, document.status], [0, "complete"])
     })
   )
 
