@@ -21,6 +21,7 @@ import { type CreateOptions, SessionNotFound, Sessions } from "./Sessions.ts"
 export const rollback = Effect.fn("Branch.rollback")(function* (id: string, wanted: string) {
   yield* Flags.requirePersistence(id, "rolled back")
   const session = yield* (yield* Sessions).open(id)
+  yield* Flags.requirePersistence(id, "rolled back", (yield* session.refresh).flags)
   return yield* session.update(
     Effect.fnUntraced(function* (current, at) {
       const to = yield* Effect.fromResult(Session.versionOf(current, wanted))
@@ -55,6 +56,7 @@ export const fork = Effect.fn("Branch.fork")(function* (id: string, options: For
   const sessions = yield* Sessions
   const journal = yield* Journal
   const origin = yield* sessions.get(id)
+  yield* Flags.requirePersistence(id, "forked", origin.flags)
   const version = yield* Effect.fromResult(Session.versionOf(origin, options.at ?? String(origin.version)))
   const forkedFrom = { session_id: origin.session_id, version }
   const task: CreateOptions = {

@@ -166,7 +166,7 @@ export class PersistenceOff extends Schema.TaggedError<PersistenceOff>("@sartor/
   { session_id: Schema.String, what: Schema.String }
 ) {
   override get message() {
-    return `Session ${this.session_id} cannot be ${this.what} while ENABLE_SESSION_PERSISTENCE is off: "sartor flags" shows who switched it off`
+    return `Session ${this.session_id} cannot be ${this.what} while ENABLE_SESSION_PERSISTENCE is off for it: "sartor flags" shows who switched it off`
   }
 }
 
@@ -294,14 +294,14 @@ export const reading: Effect.Effect<Effect.Effect<Values>> = Effect.map(
 )
 
 /**
- * Refuses to go on from a session while sessions are not kept.
+ * Refuses to go on from a session that is not kept, or while none is.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const requirePersistence = (id: string, what: string): Effect.Effect<void, PersistenceOff> =>
+export const requirePersistence = (id: string, what: string, own?: Some): Effect.Effect<void, PersistenceOff> =>
   Effect.flatMap(inForce, (flags) =>
-    select<Effect.Effect<void, PersistenceOff>>(flags, "ENABLE_SESSION_PERSISTENCE", {
+    select<Effect.Effect<void, PersistenceOff>>(both(flags, own), "ENABLE_SESSION_PERSISTENCE", {
       on: Effect.void,
       off: Effect.fail(new PersistenceOff({ session_id: id, what }))
     })

@@ -51,6 +51,7 @@ export const resume = Effect.fn("Resumption.resume")(function* (id: string, { fr
   yield* Flags.requirePersistence(id, "resumed")
   const now = Flags.noted(yield* Flags.inForce)
   const session = yield* (yield* Sessions).open(id)
+  yield* Flags.requirePersistence(id, "resumed", (yield* session.refresh).flags)
   const after = yield* session.update(
     Effect.fnUntraced(function* (current, at) {
       const { damaged_after, reset_at, run, runner, session_id, told, version } = current

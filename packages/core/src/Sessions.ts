@@ -451,9 +451,12 @@ export const recall = (
   id: string,
   query?: Recall.Query
 ): Effect.Effect<ReadonlyArray<Recall.Entry>, Flags.PersistenceOff | SessionNotFound | TransportError, Sessions> =>
-  Effect.andThen(
-    Flags.requirePersistence(id, "recalled"),
-    Sessions.use((sessions) => sessions.context(id, query))
+  Sessions.use((sessions) =>
+    Flags.requirePersistence(id, "recalled").pipe(
+      Effect.andThen(sessions.get(id)),
+      Effect.tap(({ flags }) => Flags.requirePersistence(id, "recalled", flags)),
+      Effect.andThen(sessions.context(id, query))
+    )
   )
 
 /**

@@ -299,6 +299,26 @@ agents:
     }).pipe(Effect.provide(quiet))
   )
 
+  it.effect("an agent whose own flag is off can neither be resumed, forked, rolled back nor recalled", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions.Sessions
+      yield* sessions.create({ id: "own", role: "auditor", taskType: "x", flags: unkept })
+      const refused = yield* Effect.all([
+        Effect.flip(Resumption.resume("own")),
+        Effect.flip(Branch.fork("own")),
+        Effect.flip(Branch.rollback("own", "1")),
+        Effect.flip(Sessions.recall("own"))
+      ])
+      assert.deepStrictEqual(
+        refused.map(({ _tag }) => _tag),
+        Array.from({ length: 4 }, () => "PersistenceOff")
+      )
+    }).pipe(
+      Effect.provide(Layer.fresh(Transport.servicesWith(Transport.layerMemory, Flags.layerFixed({})))),
+      Effect.provide(quiet)
+    )
+  )
+
   it.effect("nothing is begun where there are no legacy files to take its place", () =>
     Effect.gen(function* () {
       const missing = yield* Effect.flip(
