@@ -6,6 +6,7 @@
 import { Queue, type TransportError } from "@sartor/core"
 import { ProcessIdentity } from "@sartor/core/node"
 import { Clock, DateTime, Effect, Exit, Fiber, Random, Scope } from "effect"
+import * as Acks from "./internal/Acks.ts"
 import type { Blobs } from "./internal/Blobs.ts"
 import * as Calls from "./internal/Calls.ts"
 import * as QueueStream from "./internal/QueueStream.ts"
@@ -31,6 +32,7 @@ export const make = Effect.fnUntraced(function* (
   options: QueueStream.Options = { compactAbove: 4 * 1024 * 1024 }
 ): Effect.fn.Return<NatsQueue, never, Scope.Scope> {
   const context = yield* Effect.context<Scope.Scope>()
+  const acks = yield* Acks.make(client)
   /** The one that was used last. */
   let latest: { readonly name: string; readonly log: QueueStream.QueueStream } | undefined
   const opened = new Map<string, { readonly scope: Scope.Closeable; readonly log: QueueStream.QueueStream }>()
@@ -39,7 +41,7 @@ export const make = Effect.fnUntraced(function* (
   /** Opens it in the scope, and on the clock, of the layer: the first one to ask may be gone soon. */
   const openNew = Effect.fnUntraced(function* (queue: string) {
     const scope = yield* Scope.fork(yield* Scope.Scope)
-    const log = yield* QueueStream.make(client, blobs, queue, options).pipe(
+    const log = yield* QueueStream.make(client, acks, blobs, queue, options).pipe(
       Scope.provide(scope),
       Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
     )

@@ -54,18 +54,6 @@ export const persistently = Effect.fnUntraced(function* (
   }
 })
 
-/** Sends once, without a fibre. Calls back with its sequence, or with nothing if it is not known to be stored in that place. */
-export const attempt = (
-  client: NatsClient["Service"],
-  outgoing: Outgoing,
-  onEnd: (sequence: number | undefined) => void
-): void => {
-  publish(client, outgoing).then(
-    ({ seq }) => onEnd(seq),
-    () => onEnd(undefined)
-  )
-}
-
 /** Sends once. Answers its sequence, or nothing if somebody else's message came before it. */
 export const once = (
   client: NatsClient["Service"],

@@ -6,6 +6,7 @@ import type { MsgRequest } from "@nats-io/jetstream"
 import { Queue, QueueLog, type TransportError } from "@sartor/core"
 import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
 import type { NatsClient } from "../NatsClient.ts"
+import type { Acks } from "./Acks.ts"
 import type { Blobs } from "./Blobs.ts"
 import * as Calls from "./Calls.ts"
 import * as Publishing from "./Publishing.ts"
@@ -55,6 +56,7 @@ export interface Options {
 
 export const make = Effect.fnUntraced(function* (
   client: NatsClient["Service"],
+  acks: Acks,
   blobs: Blobs,
   queue: string,
   options: Options
@@ -182,7 +184,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   /** Puts it into words. */
-  const worded = (own: Flight, large?: QueueBody.Head["large"]): Publishing.Outgoing => {
+  const worded = (own: Flight, large?: QueueBody.Head["large"]) => {
     const { batch, writer: id } = own
     const head = {
       at: clock.currentTimeMillisUnsafe(),
@@ -191,18 +193,17 @@ export const make = Effect.fnUntraced(function* (
       ...(large === undefined ? {} : { large })
     }
     const texts = batch.map(({ text }) => text)
-    const body = encoder.encode(QueueBody.encode(head, texts))
-    own.sent = { head, texts, bytes: body }
-    return { stream, subject, body, id }
+    const sent = { head, texts, bytes: encoder.encode(QueueBody.encode(head, texts)) }
+    own.sent = sent
+    return { sent, outgoing: { stream, subject, body: sent.bytes, id } }
   }
 
   /** Sends it in the hope that nobody comes between: then what would be read back is known. */
   const hope = (own: Flight) => {
-    const outgoing = worded(own)
-    const { sent } = own
+    const { outgoing, sent } = worded(own)
     const seen = tail.position()
-    Publishing.attempt(client, { ...outgoing, after: seen }, (sequence) => {
-      if (flying !== own || sent === undefined) return
+    acks.send({ subject, id: own.writer, body: sent.bytes, after: seen }, (sequence) => {
+      if (flying !== own) return
       if (sequence !== undefined && tail.position() === seen) {
         foldOwn(sent)
         tail.advance(sequence)
@@ -218,13 +219,13 @@ export const make = Effect.fnUntraced(function* (
     if (large === undefined)
       return land(
         own,
-        Effect.sync(() => worded(own))
+        Effect.sync(() => worded(own).outgoing)
       )
     const object = `queue/${queue}/${own.writer}`
     const content = encoder.encode(`[${own.batch.map(({ text }) => text).join(",")}]`)
     return land(
       own,
-      Effect.map(blobs.put(object, content), () => worded(own, { object, ids: large }))
+      Effect.map(blobs.put(object, content), () => worded(own, { object, ids: large }).outgoing)
     )
   }
 
