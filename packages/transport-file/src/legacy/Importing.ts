@@ -48,9 +48,7 @@ export const takeOver = Effect.fn("LegacyMirror.takeOver")(function* (options: O
       ignoring(acknowledgement(file))
     ),
     ...(yield* Effect.flatMap(handoffFiles(options), fresh)).map((file) => ignoring(handoff(file))),
-    ...(yield* LegacyDirectory.jsonIn(path.join(options.directory, "feedback"))).map((file) =>
-      ignoring(feedback(file))
-    ),
+    ...(yield* feedbackFiles(options, isNew)).map(({ file, isNew }) => ignoring(feedback(file, isNew))),
     ignoring(findings(options))
   ]
   const problems = yield* Effect.forEach(parts, (part) => part, { concurrency: 8 })
@@ -98,6 +96,8 @@ const changedAgents = ({ directory }: Options, isNew: (file: string) => boolean)
  */
 export const session = Effect.fnUntraced(function* ({ directory, namespace = "default" }: Options, id: string) {
   const places = LegacyDirectory.placesOf(directory)
+  // Whatever is wrong with the files of an agent that is none of ours is not met here.
+  yield* Sessions.Sessions.use((sessions) => sessions.get(id))
   // Before the journal: then whatever of this is ours is in the journal by now.
   const lines = yield* LegacyDirectory.readLog(places.log(id))
   const file = yield* Effect.result(LegacyDirectory.mended(LegacyEdit.read(places.status(id), StatusFile.parse)))
@@ -212,9 +212,20 @@ const handoff = Effect.fnUntraced(function* (file: string) {
   yield* Effect.catchTag(Handoffs.adopt(document), "HandoffNotFound", Effect.die)
 })
 
+/** All of them: when a session has read what it was told, no file says so. */
+const feedbackFiles = ({ directory }: Options, isNew: (file: string) => boolean) =>
+  Effect.flatMap(LegacyDirectory.jsonIn(path.join(directory, "feedback")), (files) =>
+    attempt("LegacyMirror.takeOver", () => files.map((file) => ({ file, isNew: isNew(file) })))
+  )
+
 /** A session is told what it was given as feedback. Once it has read that its file says so, or the other way about. */
-const feedback = Effect.fnUntraced(function* (file: string) {
-  const found = yield* LegacyDirectory.mended(LegacyEdit.read(file, FeedbackFile.parse))
+const feedback = Effect.fnUntraced(function* (file: string, isNew: boolean) {
+  const found = yield* isNew
+    ? LegacyDirectory.mended(LegacyEdit.read(file, FeedbackFile.parse))
+    : // What was damaged before was told of before.
+      Effect.catchTag(LegacyDirectory.mended(LegacyEdit.readOnce(file, FeedbackFile.parse)), "LegacyFileDamaged", () =>
+        Effect.succeed(undefined)
+      )
   if (found === undefined) return
   const { acknowledged, feedbackId, targetAgent } = found.value
   const open = yield* (yield* Sessions.Sessions).open(targetAgent)

@@ -28,7 +28,7 @@ export interface Read<A> {
 export type Parse<A> = (text: string) => Result.Result<A, JsonText.Damage>
 
 /** The scripts write in place, so that a reader can find a file empty or half written: for some milliseconds. */
-const whileWritten = Schedule.exponential("5 millis", 2).pipe(Schedule.upTo({ times: 7, duration: "1 second" }))
+const whileWritten = Schedule.exponential("5 millis", 2).pipe(Schedule.upTo({ times: 6, duration: "1 second" }))
 
 /**
  * Reads a file without its lock, or nothing if there is none. It is damaged only if it still is after some time.

@@ -133,6 +133,9 @@ const layerOff: Layer.Layer<LegacyMirror> = Layer.succeed(
   })
 )
 
+/** The longest pause between two looks at what scripts have written, in milliseconds, unless a longer one is asked for. */
+const longest = 2000
+
 const layer = (
   options: Options
 ): Layer.Layer<
@@ -176,9 +179,9 @@ const layer = (
         Effect.timeoutOrElse(tolerant(project), { duration: "10 seconds", orElse: () => Effect.void })
       )
       const interval = Duration.toMillis(Duration.fromInputUnsafe(options.interval ?? "500 millis"))
-      // What takes long is done less often: a tenth of a processor at most.
+      // What takes long is done less often.
       const paced = Effect.flatMap(Effect.timed(both), ([took]) =>
-        Effect.sleep(Math.max(interval, 10 * Duration.toMillis(took)))
+        Effect.sleep(Math.max(interval, Math.min(10 * Duration.toMillis(took), longest)))
       )
       yield* Effect.forkScoped(Effect.delay(Effect.forever(paced), interval))
 
