@@ -301,6 +301,9 @@ describe.concurrent("the legacy files beside a fleet", () => {
       assert.strictEqual((yield* json<Json>(["handoff", "show", handoff_id])).document["status"], "accepted")
       yield* sartor(["handoff", "complete", handoff_id])
       assert.include(text(ours), '"status": "completed"')
+      const chain = parse(`${path.dirname(ours)}/chain_T1.json`)
+      assert.deepInclude(chain, { chainId: "chain_T1", taskId: "T1", outcome: "completed" })
+      put(`${path.dirname(ours)}/chain_T1.json`, { ...chain, metrics: { kept: true } })
 
       const theirs = "handoffs/2026-01-31/handoff_1769860800000_0a1b2c3d.json"
       put(theirs, {
@@ -327,6 +330,12 @@ describe.concurrent("the legacy files beside a fleet", () => {
         issues: [{ severity: "critical", description: 'No "plan"' }]
       })
       assert.include(text(theirs), '"status": "rejected"')
+      assert.deepInclude(parse("handoffs/index.json"), {
+        total_handoffs: 2,
+        total_chains: 2,
+        by_type: { ready_for_audit: 1, ready_for_implementation: 1 }
+      })
+      assert.deepInclude(parse(`${path.dirname(ours)}/chain_T1.json`), { metrics: { kept: true } })
     })
   )
 
@@ -350,6 +359,26 @@ describe.concurrent("the legacy files beside a fleet", () => {
       assert.strictEqual(code, 0)
       const agent = list("agent-status").find((name) => name.startsWith("auditor-wait-"))
       assert.strictEqual(parse(`agent-status/${agent}`)["status"], "completed")
+    })
+  )
+
+  it.live("what cannot be mirrored is a warning that names the file, and fails nothing", () =>
+    Effect.gen(function* () {
+      const { create, file, json, sartor } = yield* hybrid
+      yield* create("impl-001")
+      const status = file("agent-status/impl-001.json")
+      fs.renameSync(status, `${status}.moved`)
+      fs.symlinkSync(`${status}.moved`, status)
+      const sent = yield* json<Json>(words("wake send --session impl-001 --status complete"))
+      assert.strictEqual(sent.code, 0)
+      assert.match(sent.stderr, /warn: The legacy files: .*impl-001\.json was left as it is: it is a symbolic link/)
+      assert.isTrue(fs.lstatSync(status).isSymbolicLink())
+      fs.rmSync(file("agent-status"), { recursive: true })
+      fs.writeFileSync(file("agent-status"), "in the way")
+      const second = yield* create("impl-002")
+      assert.strictEqual(second.code, 0)
+      assert.match(second.stderr, /warn: The legacy files: .*agent-status/)
+      assert.strictEqual((yield* sartor(["session", "show", "impl-002"])).code, 0)
     })
   )
 

@@ -25,6 +25,12 @@ const refuse = (file: string, reason: string): never => {
   throw new LegacyFiles.LegacyFileRefused({ file, reason })
 }
 
+const busy = "is being written by somebody else right now"
+
+/** Whether somebody else was at the same file, and may be done with it soon. */
+export const isBusy = (error: unknown): boolean =>
+  error instanceof LegacyFiles.LegacyFileRefused && error.reason === busy
+
 export interface Plain {
   readonly mode: number
   readonly uid: number
@@ -112,11 +118,11 @@ export const draft = (file: string, bytes: Uint8Array, like: Plain | undefined, 
   const open = () => guarded(name, ["EEXIST"], () => fs.openSync(name, flags, like === undefined ? 0o666 : 0o600))
   let opened = open()
   if (opened === "EEXIST") {
-    if ((modifiedOf(name) ?? 0) >= abandonedBefore) return refuse(file, "is being written by somebody else right now")
+    if ((modifiedOf(name) ?? 0) >= abandonedBefore) return refuse(file, busy)
     remove(name)
     opened = open()
   }
-  if (opened === "EEXIST") return refuse(file, "is being written by somebody else right now")
+  if (opened === "EEXIST") return refuse(file, busy)
   const descriptor = opened
   try {
     if (like !== undefined) {

@@ -79,3 +79,39 @@ export const move = (file: HandoffFile, to: Handoff.Document): string => {
  */
 export const pathOf = ({ handoff }: Handoff.Document): string =>
   `handoffs/${handoff.timestamp.slice(0, 10)}/${handoff.handoffId}.json`
+
+/**
+ * Where the file of a chain lies, below the data directory.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const chainPathOf = ({ created, taskId }: Handoff.Chain): string =>
+  `handoffs/${created.slice(0, 10)}/chain_${taskId.replace(/[^A-Za-z0-9._-]+/g, "_").slice(0, 120)}.json`
+
+/**
+ * The file of a chain or of the index: what is ours of it is set, and what others have put there stays.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const gather = (
+  text: string | undefined,
+  fields: { readonly [key: string]: unknown }
+): Result.Result<string, JsonText.Damage> => {
+  const values = Object.entries(fields).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, JsonText.encode(JSON.stringify(value))] as const]
+  )
+  return text === undefined
+    ? Result.succeed(`{\n${values.map(([key, value]) => `  "${key}": ${value}`).join(",\n")}\n}\n`)
+    : Result.map(JsonText.parse(text), (root) => {
+        const changed = values.filter(([key, value]) => {
+          const there = JsonText.member(root, key)
+          return there === undefined || compact(text.slice(there.start, there.end)) !== compact(value)
+        })
+        return JsonText.set(text, root, changed)
+      })
+}
+
+/** JSON without the space between its parts. */
+const compact = (text: string) => text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, string?: string) => string ?? "")

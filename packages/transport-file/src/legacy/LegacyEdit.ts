@@ -100,7 +100,7 @@ export const replace = Effect.fnUntraced(function* (file: string, text: string, 
     (descriptor) => Effect.sync(() => PlainFile.close(descriptor))
   )
   const moved = Effect.andThen(
-    write,
+    Effect.retry(write, { schedule: whileWritten, while: PlainFile.isBusy }),
     PlainFile.attempt(operation, () => PlainFile.rename(draft, file))
   )
   yield* Effect.uninterruptible(

@@ -154,11 +154,17 @@ const layer = (
       const provided = Effect.provide(context)
 
       const takeOver = lock.withPermit(provided(Importing.takeOver(options)))
+      /** One whose lock is held does not hold up the others, and is tried again with the next ones. */
+      const projectOne = (one: Touched.One) =>
+        Effect.tap(provided(Mirroring.project(options, one)), (problems) =>
+          Effect.sync(() => {
+            if (problems.some(({ _tag }) => _tag === "LockTimeout" || _tag === "TransportError")) touched.add(one)
+          })
+        ).pipe(Effect.onInterrupt(() => Effect.sync(() => touched.add(one))))
       const project = lock.withPermit(
-        Effect.gen(function* () {
-          const results = yield* Effect.forEach(touched.take(), (one) => provided(Mirroring.project(options, one)))
-          return results.flat()
-        })
+        Effect.suspend(() => Effect.forEach(touched.take(), projectOne, { concurrency: "unbounded" })).pipe(
+          Effect.map((results) => results.flat())
+        )
       )
       const warned = new Set<string>()
       const warn = (problems: ReadonlyArray<{ readonly message: string }>) =>

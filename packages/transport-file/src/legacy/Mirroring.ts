@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import {
-  type Handoff,
+  Handoff,
   Handoffs,
   type Journal,
   LegacyFiles,
@@ -21,6 +21,7 @@ import * as HandoffFile from "./HandoffFile.ts"
 import * as Importing from "./Importing.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
+import * as LegacyLock from "./LegacyLock.ts"
 import type { One, Touched } from "./Touched.ts"
 import * as Projection from "./Projection.ts"
 import * as StatusFile from "./StatusFile.ts"
@@ -33,7 +34,13 @@ import * as WakeFile from "./WakeFile.ts"
  * @since 0.1.0
  */
 export const project = (options: Importing.Options, one: One): Effect.Effect<Problems, never, Services> =>
-  problemsOf(one.kind === "session" ? session(options, one.id) : handoff(options, one.id))
+  problemsOf(
+    one.kind === "session"
+      ? session(options, one.id)
+      : Effect.gen(function* () {
+          yield* gathered(options, yield* handoff(options, one.id))
+        })
+  )
 
 /**
  * Writes all sessions and handoffs, and answers what could not be written.
@@ -48,10 +55,11 @@ export const rebuild = Effect.fn("LegacyMirror.rebuild")(function* (
   const handoffs = yield* Handoffs.list()
   const problems = yield* Effect.forEach(
     [
-      ...sessions.map(({ session_id }) => session(options, session_id)),
-      ...handoffs.map(({ document }) => handoff(options, document.handoff.handoffId))
+      ...sessions.map(({ session_id }) => problemsOf(session(options, session_id))),
+      ...handoffs.map(({ document }) => problemsOf(handoff(options, document.handoff.handoffId))),
+      problemsOf(handoffs.length === 0 ? Effect.void : gathered(options))
     ],
-    problemsOf,
+    (work) => work,
     { concurrency: 8 }
   )
   return problems.flat()
@@ -236,4 +244,26 @@ const handoff = Effect.fnUntraced(function* ({ directory }: LegacyDirectory.Opti
   const isDated = yield* PlainFile.attempt("LegacyMirror", () => PlainFile.modifiedOf(dated) !== undefined)
   if (isFlat) yield* LegacyDirectory.writeHandoff(flat, document, false)
   if (isDated || !isFlat) yield* LegacyDirectory.writeHandoff(dated, document, false)
+  return document.context?.taskId ?? id
+})
+
+/** The files of chains, of one task or of all, and the index; by one process at a time, each with what there is then. */
+const gathered = Effect.fnUntraced(function* (options: Importing.Options, task?: string) {
+  const folder = path.join(options.directory, "handoffs")
+  yield* PlainFile.attempt("LegacyMirror", () => PlainFile.makeFolder(folder))
+  const write = Effect.gen(function* () {
+    const all = yield* Handoffs.list()
+    for (const chain of Handoff.chains(all)) {
+      if (task !== undefined && chain.taskId !== task) continue
+      yield* gather(path.join(options.directory, HandoffFile.chainPathOf(chain)), { ...chain })
+    }
+    yield* gather(path.join(folder, "index.json"), Handoff.index(all))
+  })
+  yield* LegacyLock.withLock(path.join(folder, ".sartor.lock"), write, options)
+})
+
+const gather = Effect.fnUntraced(function* (file: string, fields: { readonly [key: string]: unknown }) {
+  const found = yield* LegacyEdit.read(file, (text) => HandoffFile.gather(text, fields))
+  const text = found?.value ?? Result.getOrElse(HandoffFile.gather(undefined, fields), () => "")
+  if (text !== found?.text) yield* LegacyEdit.replace(file, text, { locked: true, durable: false })
 })
