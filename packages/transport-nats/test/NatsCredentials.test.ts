@@ -1,12 +1,13 @@
 import { assert, it } from "@effect/vitest"
+import { Journal } from "@sartor/core"
 import { Clock, ConfigProvider, Effect, Layer, Redacted, Stream } from "effect"
 import * as childProcess from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { NatsClient, NatsFailure, NatsTransport } from "../src/index.ts"
+import { NatsClient, NatsFailure, NatsReport, NatsTransport } from "../src/index.ts"
 import { makeOperator } from "./support/jwt.ts"
 import * as NatsServer from "./support/NatsServer.ts"
-import { append, open, persistently, records, refused } from "./support/ports.ts"
+import { append, offer, open, persistently, records, refused, statistics, take } from "./support/ports.ts"
 
 it.live("N18 fails fast on a wrong address, password or authority, and shows no secret", () =>
   Effect.gen(function* () {
@@ -92,5 +93,40 @@ it.live("N18 connects with TLS to a server whose authority it was given, and to 
     assert.strictEqual((yield* refused({ url: server.url.replace("nats:", "tls:") })).reason, "unavailable")
     // A server that does not speak TLS gets no password.
     assert.strictEqual((yield* refused({ url: place.url, tls: { ca: cert } })).reason, "unavailable")
+  })
+)
+
+it.live("needs no other permissions than the page for operators names", () =>
+  Effect.gen(function* () {
+    const page = fs.readFileSync(new URL("../../../docs/nats-transport.md", import.meta.url), "utf8")
+    const sentence = /needs to publish to (.*?), and to subscribe to (.*?)\./s.exec(page)
+    const subjects = (text = "") =>
+      [...text.matchAll(/`([^`]+)`/g)].map(([, subject]) => JSON.stringify(subject)).join()
+    const [publish, subscribe] = [subjects(sentence?.[1]), subjects(sentence?.[2])]
+    assert.include(publish, "sartor.fleet.>")
+    const server = yield* NatsServer.make({
+      config: `authorization { users: [{ user: me, password: hushhush, permissions: {
+        publish: [${publish}], subscribe: [${subscribe}] } }] }`
+    })
+    const options = { url: server.url.replace("//", "//me:hushhush@"), namespace: "fleet" }
+    const large = "x".repeat(2_000_000)
+    yield* open(
+      options,
+      Effect.gen(function* () {
+        yield* append("k", 0, "one", large)
+        yield* offer("q", "a", large)
+        yield* offer("q", "b")
+        assert.deepStrictEqual([(yield* take("q")).payload, (yield* take("q")).payload], [large, "b"])
+        assert.strictEqual((yield* statistics("q")).completed, 2)
+      })
+    )
+    const heads = Journal.Journal.use((journal) => journal.heads())
+    assert.deepStrictEqual(
+      (yield* open(options, heads)).map(({ key }) => key),
+      ["k"]
+    )
+    assert.deepStrictEqual(yield* open(options, records("k")), ["one", large])
+    const report = Effect.provide(NatsReport.make(), Layer.fresh(NatsClient.layerLooking(options)))
+    assert.deepStrictEqual((yield* report).missing, [])
   })
 )
