@@ -270,6 +270,8 @@ export class LegacyFiles extends Context.Service<
     ) => Effect.Effect<Wake, Failure>
     /** Says that a message is dealt with, in its file, its copy and its agent's status; nothing for an unknown one. */
     readonly acknowledge: (wakeId: string) => Effect.Effect<Option.Option<Wake>, Failure>
+    /** What could not be read, written or locked since a time in milliseconds since the epoch, in sentences, each once. */
+    readonly refusals: (since: number) => Effect.Effect<ReadonlyArray<string>, TransportError>
     /** Writes the file of a handoff. */
     readonly handOver: (document: Document) => Effect.Effect<void, Failure>
   }
@@ -323,6 +325,7 @@ export const layerMemory: Layer.Layer<LegacyFiles> = Layer.sync(LegacyFiles, () 
   })
   return LegacyFiles.of({
     directory: "",
+    refusals: () => Effect.succeed([]),
     statuses: Effect.sync(() => ({ found: [...statuses.values()], damaged: [] })),
     status: (agent) =>
       isAgentId(agent)

@@ -37,7 +37,7 @@ export const factsSince = Effect.fnUntraced(function* (since: number) {
   )
   const byOrchestrator = Map.groupBy(sessions, ({ orchestrator }) => orchestrator)
   const runs = yield* Effect.forEach(byOrchestrator, ([orchestrator, of]) => ofOrchestrator(orchestrator, of))
-  return Metrics.add([...runs, yield* lost(since), yield* handedOver(since), yield* legacy])
+  return Metrics.add([...runs, yield* lost(since), yield* handedOver(since), yield* legacy(since)])
 })
 
 /** A run of a workflow, or the life of another orchestrator: from its first agent to its last. */
@@ -103,13 +103,14 @@ const handedOver = Effect.fnUntraced(function* (since: number) {
   )
 })
 
-/** Whether what lies there now can be read as the scripts read it. */
-const legacy = Effect.gen(function* () {
+/** Whether what lies there now can be read as the scripts read it, and whether anything was refused. */
+const legacy = Effect.fnUntraced(function* (since: number) {
   const files = yield* Effect.serviceOption(Legacy.LegacyFiles)
   if (Option.isNone(files)) return Metrics.none
   const statuses = yield* files.value.statuses
   const wakes = yield* files.value.wakes
-  const broken = statuses.damaged.length + wakes.damaged.length
+  const damaged = [...statuses.damaged, ...wakes.damaged].map(({ message }) => message)
+  const broken = new Set([...damaged, ...(yield* files.value.refusals(since))]).size
   const whole = statuses.found.filter(({ damaged }) => damaged === undefined).length + wakes.found.length
   return { ...Metrics.none, legacy: { total: whole + broken, broken } }
 })

@@ -95,7 +95,7 @@ export const measure = Effect.fn("Triggers.measure")(function* (
     yield* corruption(sessions, since),
     yield* unresponsive(sessions, now, lag),
     yield* failures(since),
-    yield* breakage(broken)
+    yield* breakage(since, broken)
   ]
   return readings
 })
@@ -155,11 +155,14 @@ const failures = Effect.fnUntraced(function* (since: number) {
   return ratio("workflow_failures", failed, ended.length)
 })
 
-const breakage = Effect.fnUntraced(function* (broken: ReadonlyArray<string>) {
+const breakage = Effect.fnUntraced(function* (since: number, broken: ReadonlyArray<string>) {
   const files = Option.getOrUndefined(yield* Effect.serviceOption(Legacy.LegacyFiles))
   const statuses = files === undefined ? { found: [], damaged: [] } : yield* files.statuses
   const wakes = files === undefined ? { found: [], damaged: [] } : yield* files.wakes
-  const details = [...new Set([...broken, ...[...statuses.damaged, ...wakes.damaged].map(({ message }) => message)])]
+  const refused = files === undefined ? [] : yield* files.refusals(since)
+  const details = [
+    ...new Set([...broken, ...refused, ...[...statuses.damaged, ...wakes.damaged].map(({ message }) => message)])
+  ]
   const reading: Reading = {
     name: "legacy_breakage",
     value: details.length,

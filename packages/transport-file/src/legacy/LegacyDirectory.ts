@@ -12,6 +12,7 @@ import * as CheckpointLog from "./CheckpointLog.ts"
 import * as HandoffFile from "./HandoffFile.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
 import * as LegacyLock from "./LegacyLock.ts"
+import * as Refusals from "./Refusals.ts"
 import * as StatusFile from "./StatusFile.ts"
 import * as WakeFile from "./WakeFile.ts"
 
@@ -91,8 +92,9 @@ export const make = (options: Options): LegacyFiles.LegacyFiles["Service"] => {
 
   const wakeFiles = (folder: string) => everyOf(wakesOf(options.directory, folder), (file) => readWake(file))
 
-  return LegacyFiles.LegacyFiles.of({
+  const service = LegacyFiles.LegacyFiles.of({
     directory: options.directory,
+    refusals: (time) => Refusals.since(options.directory, time),
     statuses,
     status,
     update,
@@ -178,7 +180,24 @@ export const make = (options: Options): LegacyFiles.LegacyFiles["Service"] => {
       writeHandoff(path.join(options.directory, HandoffFile.pathOf(document)), document, true)
     )
   })
+  const { acknowledge, checkpoint, handOver, wake } = service
+  return LegacyFiles.LegacyFiles.of({
+    ...service,
+    update: (agent, decide) => noting(options.directory, update(agent, decide)),
+    checkpoint: (agent, one) => noting(options.directory, checkpoint(agent, one)),
+    wake: (agent, message) => noting(options.directory, wake(agent, message)),
+    acknowledge: (wakeId) => noting(options.directory, acknowledge(wakeId)),
+    handOver: (document) => noting(options.directory, handOver(document))
+  })
 }
+
+/** What was asked for and could not be done is counted. */
+const noting = <A, R>(directory: string, work: Effect.Effect<A, LegacyFiles.Failure, R>) =>
+  Effect.tapError(work, (error) =>
+    error._tag === "LegacyFileDamaged" || error._tag === "LegacyFileRefused" || error._tag === "LockTimeout"
+      ? Refusals.note(directory, error.message)
+      : Effect.void
+  )
 
 /**
  * The files of an agent.

@@ -20,6 +20,7 @@ import * as ForeignKeys from "./ForeignKeys.ts"
 import * as Importing from "./Importing.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as Mirroring from "./Mirroring.ts"
+import * as Refusals from "./Refusals.ts"
 import * as Touched from "./Touched.ts"
 
 /**
@@ -172,7 +173,10 @@ const layer = (
           problems.filter(({ message }) => !warned.has(message)),
           ({ message }) => {
             warned.add(message)
-            return Effect.logWarning(`The legacy files: ${message}`)
+            return Effect.andThen(
+              Refusals.note(options.directory, message),
+              Effect.logWarning(`The legacy files: ${message}`)
+            )
           },
           { discard: true }
         )
