@@ -26,13 +26,14 @@ export const guarding = Effect.gen(function* () {
       Effect.logWarning(
         `There is reason to roll back, "sartor rollback --to files": ${tripped.map(Triggers.message).join("; ")}`
       ),
+    // Once begun it is brought to its end, though the command may be done meanwhile.
     act: Effect.fnUntraced(function* (reason) {
       const { ok, problems } = yield* Rollback.execute({ to: "files", mirror, reason })
       const how = ok ? "and nothing is missing" : `but: ${problems.join("; ")}`
       yield* Effect.logWarning(
         `Rolled back to files because ${reason}: all flags are off, all files are written, ${how}`
       )
-    })
+    }, Effect.uninterruptible)
   })
 }).pipe(
   Effect.scoped,
