@@ -15,7 +15,18 @@ describe("sartor doctor", () => {
       assert.strictEqual(code, 0)
       assert.strictEqual(report.transport, "file")
       assert.include(["power_loss", "unknown"], report.durability.level)
+      assert.deepStrictEqual(report.legacy_files, { mirror: true })
       assert.match((yield* sartor(["doctor"])).stdout, /survives +kill -9/)
+    })
+  )
+
+  it.live("tells if the legacy files cannot be locked here, and what would help", () =>
+    Effect.gen(function* () {
+      const { sartor } = yield* place
+      const report = JSON.parse((yield* sartor(["doctor", "--json"], { env: { PATH: "/nowhere" } })).stdout)
+      assert.match(report.legacy_files.problem, /there is no flock program: install util-linux/)
+      const off = yield* sartor(["doctor"], { env: { SARTOR_LEGACY_MIRROR: "false" } })
+      assert.match(off.stdout, /legacy files +switched off/)
     })
   )
 

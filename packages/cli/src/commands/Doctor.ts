@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { FileTransport } from "@sartor/transport-file"
-import { Effect, Option } from "effect"
+import { LegacyLock } from "@sartor/transport-file/legacy"
+import { Effect, Option, Path, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Output } from "../Output.ts"
 import { Settings } from "../Settings.ts"
@@ -46,15 +47,27 @@ const onFiles = Effect.gen(function* () {
     weakness === undefined
       ? { level: "power_loss", detail: "what is acknowledged is on the device" }
       : { level: "unknown", detail: `the folder is on ${weakness}` }
-  yield* output.print({ transport: "file", directory, namespace, durability }, () =>
+  const legacy = yield* legacyFiles
+  yield* output.print({ transport: "file", directory, namespace, durability, legacy_files: legacy }, () =>
     Table.pairs([
       ["transport", "file"],
       ["folder", directory],
       ["namespace", namespace],
       ["survives", survives[durability.level] ?? ""],
-      ["because", durability.detail]
+      ["because", durability.detail],
+      ["legacy files", legacy.problem ?? (legacy.mirror ? "kept up beside it" : "switched off")]
     ])
   )
+})
+
+/** Whether the files that scripts edit are kept up, and whether they can be: all of it hangs on their lock. */
+const legacyFiles = Effect.gen(function* () {
+  const { dataDir, legacyMirror: mirror, namespace } = yield* Settings
+  if (!mirror) return { mirror, problem: undefined }
+  const path = yield* Path.Path
+  const lock = path.join(dataDir, "sartor", namespace, "doctor.lock")
+  const locked = yield* Effect.result(LegacyLock.withLock(lock, Effect.void, { wait: "1 second" }))
+  return { mirror, problem: Result.isFailure(locked) ? locked.failure.message : undefined }
 })
 
 const onNats = Effect.fnUntraced(function* (monitor: string | undefined) {

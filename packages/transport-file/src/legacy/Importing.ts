@@ -52,8 +52,11 @@ export const takeOver = Effect.fn("LegacyMirror.takeOver")(function* (options: O
     ignoring(findings(options))
   ]
   const problems = yield* Effect.forEach(parts, (part) => part, { concurrency: 8 })
-  yield* Effect.ignore(attempt("LegacyMirror.takeOver", () => PlainFile.touch(mark, began)))
-  return problems.flat()
+  const found = problems.flat()
+  // What could not be taken over for a reason that passes is looked at again.
+  const isWhole = found.every(({ _tag }) => _tag !== "TransportError" && _tag !== "LockTimeout")
+  if (isWhole) yield* Effect.ignore(attempt("LegacyMirror.takeOver", () => PlainFile.touch(mark, began)))
+  return found
 })
 
 /**

@@ -6,13 +6,16 @@ import { isRoot, skip } from "../support.ts"
 import { legacy, parse } from "./support.ts"
 
 describe("the files that scripts write too", () => {
-  it.live("L02: a file that was cut short while it was written is reported, kept, and hides no other", () =>
+  it.live("L02: a file whose script was killed while it wrote it is reported, kept, and hides no other", () =>
     Effect.gen(function* () {
-      const { directory, files, read, status, write } = yield* legacy
+      const { bash, directory, files, read, status } = yield* legacy
       yield* files.update("a", () => [["currentTask", "parsing"]])
       yield* files.update("b", () => [["currentTask", "waiting"]])
       yield* files.statuses
-      write("a", '{\n  "agentId": "a",\n  "curr')
+      // In place, as the scripts write: cut off, then a part of the text, then nothing more.
+      const text = `{\\n  "agentId": "a",\\n  "curr`
+      const dying = `exec 9>${status("a")}.lock; flock -x 9; printf '${text}' > ${status("a")}; kill -9 $$`
+      assert.strictEqual((yield* bash(dying)).code, null)
       const { damaged, found } = yield* files.statuses
       assert.deepStrictEqual(
         damaged.map(({ message }) => message),
