@@ -38,6 +38,21 @@ describe("docs/legacy.md", () => {
     assert.lengthOf(statuses, 2)
   })
 
+  it("has an example that runs: an old agent and a session on one folder", () => {
+    const data = join(work, "example")
+    const path = `${join(root, "node_modules", ".bin")}:${process.env["PATH"]}`
+    const ran = spawnSync(join(root, "examples/07-beside-scripts/run.sh"), {
+      cwd: work,
+      encoding: "utf8",
+      env: { ...process.env, PATH: path, SARTOR_DATA_DIR: data }
+    })
+    assert.strictEqual(ran.status, 0, ran.stderr)
+    assert.include(ran.stdout, "[blocked] auditor-links-1: Check every link\n[completed] indexer-001: index the site\n")
+    assert.match(ran.stdout, /indexer-001 +IMPLEMENTER +complete +legacy/)
+    assert.include(ran.stdout, "nothing waits")
+    assert.match(ran.stdout, /balanced +yes\n.*the legacy files are as they should be\n$/)
+  }, 60_000)
+
   it("names every script that ships with the command", () => {
     for (const name of readdirSync(join(root, "packages/cli/scripts"))) assert.include(text, name)
   })
