@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, DateTime, type Duration, Effect, HashMap, HashSet, Layer, Option, Schema } from "effect"
+import { Context, type Duration, Effect, HashMap, HashSet, Layer, Option, Schema } from "effect"
 import * as Flags from "./Flags.ts"
 import * as Inbox from "./Inbox.ts"
 import { Journal } from "./Journal.ts"
@@ -16,6 +16,7 @@ import * as Wake from "./Wake.ts"
 import * as Handling from "./internal/handling.ts"
 import * as here from "./internal/here.ts"
 import * as Ledger from "./internal/ledger.ts"
+import { oldestFirst } from "./internal/oldestFirst.ts"
 import { own } from "./internal/own.ts"
 import * as Polling from "./internal/polling.ts"
 import * as Replica from "./internal/Replica.ts"
@@ -174,7 +175,6 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     }
 
     const tallies: Handling.Desk["tallies"] = new Map()
-
     const offer = Effect.fnUntraced(function* (orchestrator: string, wake: Wake.Wake, revive = false) {
       const message = { id: wake.wake_id, payload: encodeWake(wake), priority: Wake.rank[Wake.priorityOf(wake)] }
       yield* own(queue.offer(queueOf(orchestrator), message, { revive }))
@@ -226,7 +226,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
       const wakes = new Map<string, Array<Wake.Wake>>((yield* known(only)).map((name) => [name, []]))
       const polled = new Set<string>()
       for (const session of (yield* sessions.list({ orchestrator: only })).toReversed()) {
-        if (!isKept(session)) continue
+        if (!Polling.isKept(session)) continue
         const all = wakes.get(session.orchestrator) ?? []
         all.push(...session.wakes)
         wakes.set(session.orchestrator, all)
@@ -268,7 +268,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     }
 
     const pending = Effect.fn("Wakes.pending")(function* (only?: string) {
-      const here = (yield* Polling.due(desk, only)).filter(({ session }) => !isKept(session))
+      const here = (yield* Polling.due(desk, only)).filter(({ session }) => !Polling.isKept(session))
       const unkept = here.map(({ session, wake }): Pending => ({
         wake,
         orchestrator: session.orchestrator,
@@ -310,11 +310,13 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
         .pipe(Effect.catchTag("SessionNotFound", () => Effect.succeed(undefined)))
       const wake = session?.wakes.find((wake) => wake.wake_id === wakeId)
       if (session !== undefined && wake !== undefined) {
-        return { orchestrator: session.orchestrator, key: keyFor(session), wake }
+        return { orchestrator: session.orchestrator, key: keyFor(session), wake, polled: Polling.isPolled(session) }
       }
       for (const orchestrator of session === undefined ? yield* known(undefined) : []) {
         const received = HashMap.get((yield* inbox(orchestrator).refresh).received, wakeId)
-        if (Option.isSome(received)) return { orchestrator, key: `inbox/${orchestrator}`, wake: received.value.wake }
+        if (Option.isSome(received)) {
+          return { orchestrator, key: `inbox/${orchestrator}`, wake: received.value.wake, polled: false }
+        }
       }
       return yield* new WakeNotFound({ wake_id: wakeId })
     })
@@ -365,7 +367,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
         return lists.flat().sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? -1 : 1))
       }),
       requeue: Effect.fn("Wakes.requeue")(function* (wakeId) {
-        const { key, orchestrator, wake } = yield* find(wakeId)
+        const { key, orchestrator, polled, wake } = yield* find(wakeId)
         const { refresh, update } = inboxAt(key)
         yield* refresh
         yield* update((state) =>
@@ -373,7 +375,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
             ? Effect.map(nowText, (at) => [{ type: "requeued" as const, at, wake_id: wakeId }])
             : Effect.fail(new WakeNotFound({ wake_id: wakeId }))
         )
-        yield* offer(orchestrator, wake, true)
+        if (!polled) yield* offer(orchestrator, wake, true)
       }),
       audit
     })
@@ -388,28 +390,10 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
  */
 export const queueOf = (orchestrator: string): string => `wake/${orchestrator}`
 
-const isKept = ({ flags }: Session) => Flags.select(flags, "ENABLE_SESSION_PERSISTENCE", { on: true, off: false })
-
 /** How many acknowledgements of inboxes are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 1_000_000
 
 const stateOf = (state: QueueLog.State | undefined): Pending["state"] =>
   state === "ready" || state === "in_flight" || state === "delayed" ? state : "unrelayed"
 const isSettledInQueue = (state: QueueLog.State | undefined) => state === "completed" || state === "dead"
-
-/** By the time that each was sent; those of one session in the order of its journal, whatever its clock did. */
-const oldestFirst = (pending: ReadonlyArray<Pending>): ReadonlyArray<Pending> => {
-  const latest = new Map<string, number>()
-  return pending
-    .map((item) => {
-      const { session_id, timestamp } = item.wake
-      const sent = Option.match(DateTime.make(timestamp), { onNone: () => 0, onSome: DateTime.toEpochMillis })
-      const at = Math.max(sent, latest.get(session_id) ?? 0)
-      latest.set(session_id, at)
-      return { item, at }
-    })
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item)
-}
-
 const encodeWake = Schema.encodeSync(Wake.Wake)

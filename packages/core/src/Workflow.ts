@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Deferred, Duration, Effect, identity, Option, Path, Schedule, Schema } from "effect"
-import type * as Agent from "./Agent.ts"
+import { Deferred, Duration, Effect, identity, Option, Schedule, Schema } from "effect"
 import type * as AgentRunner from "./AgentRunner.ts"
 import * as Flags from "./Flags.ts"
 import { Journal } from "./Journal.ts"
@@ -28,6 +27,7 @@ import { again, fingerprintOf, isAgain } from "./internal/fingerprint.ts"
 import { following } from "./internal/following.ts"
 import { isLost } from "./internal/lost.ts"
 import { patiently } from "./internal/patience.ts"
+import { runnerOf } from "./internal/stepRunner.ts"
 import { reportOf, synthesisOf } from "./internal/synthesizing.ts"
 import { makeWorkflowWatch } from "./internal/workflowWatch.ts"
 
@@ -381,32 +381,6 @@ const endOf = (state: WorkflowRun.WorkflowRun, { name }: Step) =>
 /** One agent after another: each after its needs, else as in the file. */
 const inOrder = (workflow: Workflow) =>
   order(workflow).flatMap((name) => workflow.agents.filter((agent) => agent.name === name))
-
-const runnerOf = Effect.fnUntraced(function* (agent: Step, folder: string) {
-  if (agent.runner === "claude") return yield* claudeOf(agent, folder)
-  if (agent.command === undefined) return { type: "function" as const, name: agent.name }
-  const path = yield* Path.Path
-  const runner: Extract<Agent.Runner, { type: "command" }> = {
-    type: "command",
-    command: agent.command,
-    cwd: path.resolve(folder, agent.cwd ?? "."),
-    env: agent.env
-  }
-  return runner
-})
-
-const claudeOf = Effect.fnUntraced(function* ({ budget, cwd, model, silence, tools }: Step, folder: string) {
-  const path = yield* Path.Path
-  const runner: Extract<Agent.Runner, { type: "claude" }> = {
-    type: "claude",
-    workspace: path.resolve(folder, cwd ?? "."),
-    ...(model === undefined ? {} : { model }),
-    ...(tools === undefined ? {} : { tools }),
-    ...(budget === undefined ? {} : { budget }),
-    ...(silence === undefined ? {} : { silence })
-  }
-  return runner
-})
 
 const lostMessage = (agent: string) =>
   `The run of agent "${agent}" was lost with its process, because sessions are not kept: it runs again`

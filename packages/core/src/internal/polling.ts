@@ -25,6 +25,10 @@ export const interval = "250 millis"
 /** Whether what a session comes to is found by looking, and wakes nobody. */
 export const isPolled = ({ flags }: Session) => Flags.select(flags, "ENABLE_WAKE_MESSAGING", { on: false, off: true })
 
+/** Whether a session has a journal that outlives this process. */
+export const isKept = ({ flags }: Session) =>
+  Flags.select(flags, "ENABLE_SESSION_PERSISTENCE", { on: true, off: false })
+
 /** What was committed by such sessions and is neither acknowledged nor dead, the oldest session first. */
 export const due = Effect.fnUntraced(function* ({ inbox, sessions }: Desk, orchestrator: string | undefined) {
   const found: Array<{ readonly session: Session; readonly wake: Wake.Wake }> = []
