@@ -35,14 +35,23 @@ export const factsSince = Effect.fnUntraced(function* (since: number) {
   const sessions = (yield* (yield* Sessions).list()).filter(
     ({ created_at }) => (facts.millis(created_at) ?? 0) >= since
   )
+  const { missing } = yield* (yield* Wakes).audit()
   const byOrchestrator = Map.groupBy(sessions, ({ orchestrator }) => orchestrator)
-  const runs = yield* Effect.forEach(byOrchestrator, ([orchestrator, of]) => ofOrchestrator(orchestrator, of))
+  const runs = yield* Effect.forEach(byOrchestrator, ([orchestrator, of]) => {
+    const ids = new Set<string>(of.map(({ session_id }) => session_id))
+    const gone = missing.filter((id) => ids.has(id.slice(0, id.indexOf("/")))).length
+    return ofOrchestrator(orchestrator, of, gone, since)
+  })
   return Metrics.add([...runs, yield* lost(since), yield* handedOver(since), yield* legacy(since)])
 })
 
 /** A run of a workflow, or the life of another orchestrator: from its first agent to its last. */
-const ofOrchestrator = Effect.fnUntraced(function* (orchestrator: string, sessions: ReadonlyArray<Session.Session>) {
-  const audit = yield* (yield* Wakes).audit(orchestrator)
+const ofOrchestrator = Effect.fnUntraced(function* (
+  orchestrator: string,
+  sessions: ReadonlyArray<Session.Session>,
+  missing: number,
+  since: number
+) {
   const { ended, started_at } = yield* (yield* WorkflowRuns.open(orchestrator)).refresh
   const byId = new Map<string, Session.Session>(sessions.map((session) => [session.session_id, session]))
   const agents = sessions.map((session) => ({
@@ -58,7 +67,8 @@ const ofOrchestrator = Effect.fnUntraced(function* (orchestrator: string, sessio
       started_at: started_at === "" ? sessions.map(({ created_at }) => created_at).sort()[0] : started_at,
       finished_at: started_at === "" ? (ends.length < sessions.length ? undefined : ends.sort().at(-1)) : ended?.at
     },
-    audit
+    missing,
+    since
   )
 })
 

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Option, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Schema } from "effect"
 import * as Flags from "./Flags.ts"
 import { Journal } from "./Journal.ts"
 import * as Lease from "./Lease.ts"
@@ -148,7 +148,7 @@ const unresponsive = Effect.fnUntraced(function* (sessions: ReadonlyArray<Sessio
 })
 
 const failures = Effect.fnUntraced(function* (since: number) {
-  const ended = (yield* WorkflowRuns.list()).filter(
+  const ended = (yield* WorkflowRuns.list(since)).filter(
     ({ finished_at, status }) => (millis(finished_at) ?? 0) >= since && status !== "cancelled"
   )
   const failed = ended.filter(({ status }) => status === "failed").map(({ run_id }) => run_id)
@@ -230,11 +230,15 @@ export const watch = Effect.fn("Triggers.watch")(function* <A, E, R>(options: {
       yield* options.act(fresh.map(message).join("; "))
     })
   }
+  let rest = interval
   while (true) {
     const before = yield* Clock.currentTimeMillis
-    yield* Effect.sleep(interval)
-    const lag = (yield* Clock.currentTimeMillis) - before - interval
-    const readings = yield* measure({ window, lag, broken: yield* broken })
+    yield* Effect.sleep(rest)
+    const lag = (yield* Clock.currentTimeMillis) - before - rest
+    const measured = Effect.flatMap(broken, (known) => measure({ window, lag, broken: known }))
+    const [took, readings] = yield* Effect.timed(measured)
+    // What takes long is done less often.
+    rest = Math.max(interval, 20 * Duration.toMillis(took))
     const fresh = readings.filter(({ name, tripped }) => tripped && !told.has(name))
     told.clear()
     for (const { name, tripped } of readings) if (tripped) told.add(name)

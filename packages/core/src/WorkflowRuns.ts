@@ -139,14 +139,14 @@ export type Summary = Pick<
 > & { readonly agents: { readonly total: number; readonly ended: number } }
 
 /**
- * Lists all runs, newest first. One that is damaged is left out, with a warning that names it.
+ * Lists all runs, or those that were last written to at or after a time in milliseconds since the epoch, newest first. One that is damaged is left out, with a warning that names it.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const list = Effect.fn("WorkflowRuns.list")(function* () {
+export const list = Effect.fn("WorkflowRuns.list")(function* (since: number = 0) {
   const journal = yield* Journal
-  const heads = yield* journal.heads("workflow/")
+  const heads = (yield* journal.heads("workflow/")).filter(({ at }) => at >= since)
   const summaries = yield* Effect.forEach(
     heads,
     ({ key }) =>
@@ -264,7 +264,7 @@ const factsOf = Effect.fnUntraced(function* (
     const end = Facts.millis(finished_at)
     return start === undefined || end === undefined ? [] : [{ start, end }]
   })
-  return yield* Facts.ofRun({ orchestrator, isWorkflow: true, ...run, agents, spans }, audit)
+  return yield* Facts.ofRun({ orchestrator, isWorkflow: true, ...run, agents, spans }, audit.missing.length)
 })
 
 const pending = {

@@ -5,9 +5,8 @@ import { Journal } from "../Journal.ts"
 import type { Facts, Span } from "../Metrics.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Session from "../Session.ts"
-import type { TransportError } from "../TransportError.ts"
-import type { Audit } from "../Wakes.ts"
 import type { Spawned } from "../WorkflowRun.ts"
+import * as here from "./here.ts"
 import { own } from "./own.ts"
 
 interface Run {
@@ -21,9 +20,9 @@ interface Run {
   readonly spans?: ReadonlyArray<Span> | undefined
 }
 
-/** What one run, or one orchestrator, adds to the figures. */
-export const ofRun = Effect.fnUntraced(function* (run: Run, audit: Audit) {
-  const taken = yield* takenOf(run.orchestrator)
+/** What one run, or one orchestrator, adds to the figures, from some time on. Of its wakes some may be known to be missing. */
+export const ofRun = Effect.fnUntraced(function* (run: Run, missing: number, since = 0) {
+  const { acknowledged, dead, taken } = yield* takenOf(run.orchestrator, since)
   const sessions = run.agents.map(({ session }) => session)
   const start = millis(run.started_at)
   const handled = sessions.flatMap(({ wakes }) => wakes.flatMap(({ wake_id }) => taken.get(wake_id) ?? []))
@@ -41,7 +40,7 @@ export const ofRun = Effect.fnUntraced(function* (run: Run, audit: Audit) {
       }
     ],
     resumes: Metrics.add(sessions.map(resumesOf)).resumes,
-    wakes: { sent: audit.acknowledged + audit.dead + audit.missing.length, delivered: audit.acknowledged },
+    wakes: { sent: acknowledged + dead + missing, delivered: acknowledged },
     handoffs: run.agents.flatMap(({ needs, session }) => {
       const done = needs.flatMap(({ runs }) => millis(runs.at(-1)?.ended_at) ?? [])
       const began = millis(session.created_at)
@@ -58,23 +57,30 @@ export const lostOf = (spawned: ReadonlyArray<Spawned>): number => {
   return spawned.filter(({ session_id }) => seen.size === seen.add(session_id).size).length
 }
 
-/** By wake, when somebody began to handle it. */
-const takenOf = (orchestrator: string): Effect.Effect<ReadonlyMap<string, number>, TransportError, Journal> =>
-  Effect.gen(function* () {
-    const taken = new Map<string, number>()
-    for (const prefix of ["", "here/"]) {
-      const records = Stream.runForEach((yield* Journal).read(`${prefix}inbox/${orchestrator}`), ({ record }) =>
-        Effect.sync(() => {
-          const read = Option.getOrUndefined(decodeRecord(record))
-          if (read?.type !== "acknowledged" && read?.type !== "dead") return
-          const at = millis(read.type === "acknowledged" ? (read.taken_at ?? read.at) : read.at)
-          if (at !== undefined) taken.set(read.wake_id, at)
-        })
-      )
-      yield* own(records)
-    }
-    return taken
+/** By wake, when somebody began to handle it; and how many an inbox has settled, one way and the other. */
+const takenOf = Effect.fnUntraced(function* (orchestrator: string, since: number) {
+  const journal = yield* Journal
+  const taken = new Map<string, number>()
+  const settled = new Map<string, "acknowledged" | "dead">()
+  const read = (key: string, note: (record: Inbox.Record) => void) =>
+    own(Stream.runForEach(journal.read(key), ({ record }) => Effect.sync(() => Option.map(decodeRecord(record), note))))
+  const take = (record: Inbox.Record) => {
+    if (record.type !== "acknowledged" && record.type !== "dead") return
+    const at = millis(record.type === "acknowledged" ? (record.taken_at ?? record.at) : record.at)
+    if (at !== undefined) taken.set(record.wake_id, at)
+  }
+  yield* read(`inbox/${orchestrator}`, (record) => {
+    take(record)
+    if (record.type === "requeued") settled.delete(record.wake_id)
+    if (record.type !== "acknowledged" && record.type !== "dead") return
+    // What is acknowledged is never dead.
+    const known = settled.get(record.wake_id) === "acknowledged"
+    if (!known && (millis(record.at) ?? 0) >= since) settled.set(record.wake_id, record.type)
   })
+  yield* read(`${here.prefix}inbox/${orchestrator}`, take)
+  const dead = [...settled.values()].filter((how) => how === "dead").length
+  return { taken, dead, acknowledged: settled.size - dead }
+})
 
 const workOf = (session: Session.Session): ReadonlyArray<Span> => {
   const start = millis(Session.workedSince(session))
