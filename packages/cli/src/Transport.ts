@@ -103,13 +103,28 @@ export const onFiles = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, Exclude<R, LegacyFiles.LegacyFiles> | Settings> => Effect.provide(effect, legacy)
 
-const services = Layer.unwrap(
-  Effect.map(Settings, ({ dataDir: directory, legacyMirror, namespace }) =>
-    legacyMirror
-      ? LegacyMirror.services(connected, { directory, namespace })
-      : LegacyMirror.servicesUnmirrored(connected, { directory })
+const servicesOf = (options: { readonly manual: boolean }) =>
+  Layer.unwrap(
+    Effect.map(Settings, ({ dataDir: directory, legacyMirror, namespace }) =>
+      legacyMirror
+        ? LegacyMirror.services(connected, { directory, namespace, ...options })
+        : LegacyMirror.servicesUnmirrored(connected, { directory })
+    )
   )
-)
+
+const services = servicesOf({ manual: false })
+const quietServices = servicesOf({ manual: true })
+
+/**
+ * Gives an effect the services, without anything being written to the legacy files that it does not ask for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inspecting = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Flags.InvalidFlag | TransportError.TransportError, Exclude<R, Services> | Settings> =>
+  Effect.provide(effect, quietServices)
 
 /**
  * Gives an effect the services, for as long as it takes.

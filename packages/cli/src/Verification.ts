@@ -49,7 +49,7 @@ export const verify = Effect.fnUntraced(function* (options: { readonly repair: b
     // Damage of a log is stepped over, with a warning that names the file and the byte.
     if (logLevel === "Warn" && file !== "") told.push({ kind: "journal", file, message: what })
   })
-  const found = yield* Transport.following(check(options)).pipe(Effect.provide(Logger.layer([listening])))
+  const found = yield* Transport.inspecting(check(options)).pipe(Effect.provide(Logger.layer([listening])))
   const problems = [...told, ...found.problems]
   const report: Report = { ok: problems.length === 0, checked: found.checked, problems }
   return report
@@ -57,7 +57,11 @@ export const verify = Effect.fnUntraced(function* (options: { readonly repair: b
 
 const check = Effect.fnUntraced(function* ({ repair }: { readonly repair: boolean }) {
   const mirror = yield* LegacyMirror.LegacyMirror
-  if (repair) yield* mirror.repair
+  if (repair) {
+    // What scripts have written is kept before anything is written over it.
+    yield* mirror.takeOver
+    yield* mirror.repair
+  }
   const journals = yield* journalProblems
   const queues = yield* queueProblems
   const audit = yield* (yield* Wakes.Wakes).audit()

@@ -485,6 +485,31 @@ describe.concurrent("sartor verify", () => {
     })
   )
 
+  it.live("says which key of a mirror is not as it should be, and changes nothing by itself", () =>
+    Effect.gen(function* () {
+      const { create, file, json, sartor, script, text } = yield* hybrid
+      yield* create("impl-001")
+      yield* script("status-update.sh", "impl-001", "status", "completed")
+      yield* script("status-update.sh", "impl-001", "custom", "theirs")
+      const tampered = text("agent-status/impl-001.json")
+      const { code, document } = yield* json<{ problems: ReadonlyArray<Json> }>(["verify"])
+      assert.strictEqual(code, 6)
+      assert.deepStrictEqual(document.problems, [
+        {
+          kind: "mirror",
+          file: file("agent-status/impl-001.json"),
+          line: 4,
+          message: '"status" is "completed", and should be "idle"'
+        }
+      ])
+      assert.strictEqual(text("agent-status/impl-001.json"), tampered)
+      const repaired = yield* sartor(["verify", "--repair"])
+      assert.deepStrictEqual([repaired.code, repaired.stderr], [0, ""])
+      const shown = (yield* json<Json>(["session", "show", "impl-001"])).document
+      assert.deepStrictEqual([shown["status"], shown["legacy"]], ["created", { status: "completed", custom: "theirs" }])
+    })
+  )
+
   it.live("finds damage in a journal, and a ledger that does not balance", () =>
     Effect.gen(function* () {
       const { create, file, json, sartor } = yield* hybrid

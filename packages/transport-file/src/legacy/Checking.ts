@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import {
+  Handoff,
   Handoffs,
   type Journal,
   LegacyFiles,
@@ -207,7 +208,9 @@ const sessionFaults = Effect.fnUntraced(function* (options: Importing.Options, {
 const statusFaults = (file: string, { fields, root, text }: StatusFile.StatusFile, ours: LegacyFiles.Fields) =>
   [...ours].flatMap(([key, value]) => {
     const there = fields.get(key)
-    if (Equal.equals(there, value)) return []
+    // Those that scripts set too are not ours alone, once they are there.
+    const isTheirs = there !== undefined && key !== Projection.versionKey && Projection.shared.has(key)
+    if (isTheirs || Equal.equals(there, value)) return []
     const place = root.members.findLast((member) => member.key === key)
     const line = place === undefined ? 0 : JsonText.lineOf(text, place.start)
     const is = there === undefined ? "is missing" : `is ${JSON.stringify(there)}`
@@ -232,11 +235,14 @@ const handoffFaults = Effect.fnUntraced(function* (
     Result.isSuccess(read) && read.success !== undefined ? [{ file, document: read.success.value.document }] : []
   )
   if (there.length === 0) return [faultOf("mirror", dated, 0, "it is missing")]
-  return there
-    .filter((one) => one.document.handoff.status !== status)
-    .map((one) =>
-      faultOf("mirror", one.file, 0, `its status is ${one.document.handoff.status}, and should be ${status}`)
-    )
+  return (
+    there
+      // One that a script has moved on is only not taken over yet.
+      .filter((one) => Handoff.steps[one.document.handoff.status] < Handoff.steps[status])
+      .map((one) =>
+        faultOf("mirror", one.file, 0, `its status is ${one.document.handoff.status}, and should be ${status}`)
+      )
+  )
 })
 
 /**

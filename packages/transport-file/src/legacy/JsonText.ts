@@ -231,7 +231,8 @@ const empty = { members: [], items: [] } as const
 export const set = (text: string, object: Node, values: Iterable<readonly [key: string, literal: string]>): string => {
   const splices: Array<Splice> = []
   const added: Array<readonly [string, string]> = []
-  for (const [key, literal] of values) {
+  // Of a key that is given twice the last counts.
+  for (const [key, literal] of new Map(values)) {
     const places = object.members.filter((member) => member.key === key)
     for (const { value } of places) splices.push({ start: value.start, end: value.end, by: literal })
     if (places.length === 0) added.push([key, literal])

@@ -144,8 +144,14 @@ export const make = (options: Options): LegacyFiles.LegacyFiles["Service"] => {
     wake: Effect.fn("LegacyFiles.wake")(function* (agent, { message, priority = "normal", type }) {
       yield* checked(agent)
       const at = yield* DateTime.now
-      const suffix = yield* Random.nextIntBetween(0, 0x1000000)
       const seconds = Math.floor(DateTime.toEpochMillis(at) / 1000)
+      const isTaken = (suffix: number) =>
+        attempt("LegacyFiles.wake", () => {
+          const name = WakeFile.nameOf({ agentId: agent }, seconds, suffix)
+          return PlainFile.modifiedOf(path.join(options.directory, "wake", name)) !== undefined
+        })
+      let suffix = yield* Random.nextIntBetween(0, 0x1000000)
+      while (yield* isTaken(suffix)) suffix += 1
       const wake: LegacyFiles.Wake = {
         wakeId: `wake-${seconds}-${WakeFile.hex(suffix)}`,
         agentId: agent,

@@ -18,6 +18,7 @@ import {
 import * as Checking from "./Checking.ts"
 import * as ForeignKeys from "./ForeignKeys.ts"
 import * as Importing from "./Importing.ts"
+import * as Lagging from "./Lagging.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as Mirroring from "./Mirroring.ts"
 import * as Refusals from "./Refusals.ts"
@@ -30,6 +31,8 @@ import * as Touched from "./Touched.ts"
 export interface Options extends LegacyDirectory.Options {
   /** Whose data is mirrored; `default` by default. */
   readonly namespace?: string | undefined
+  /** Whether it does nothing by itself, but only what it is asked for; false by default. */
+  readonly manual?: boolean | undefined
   /** How often scripts are listened to while the layer lives; twice a second by default. */
   readonly interval?: Duration.Input | undefined
 }
@@ -154,7 +157,7 @@ const layer = (
       const lock = yield* Semaphore.make(1)
       const provided = Effect.provide(context)
 
-      const takeOver = lock.withPermit(provided(Importing.takeOver(options)))
+      const takeOver = lock.withPermit(provided(Effect.andThen(Lagging.find(options), Importing.takeOver(options))))
       /** One whose lock is held does not hold up the others, and is tried again with the next ones. */
       const projectOne = (one: Touched.One) =>
         Effect.tap(provided(Mirroring.project(options, one)), (problems) =>
@@ -184,16 +187,19 @@ const layer = (
         Effect.flatMap(Effect.result(work), (done) => warn(Result.isFailure(done) ? [done.failure] : done.success))
 
       const both = Effect.andThen(tolerant(takeOver), tolerant(project))
-      yield* tolerant(takeOver)
-      yield* Effect.addFinalizer(() =>
-        Effect.timeoutOrElse(tolerant(project), { duration: "10 seconds", orElse: () => Effect.void })
-      )
-      const interval = Duration.toMillis(Duration.fromInputUnsafe(options.interval ?? "500 millis"))
-      // What takes long is done less often.
-      const paced = Effect.flatMap(Effect.timed(both), ([took]) =>
-        Effect.sleep(Math.max(interval, Math.min(10 * Duration.toMillis(took), longest)))
-      )
-      yield* Effect.forkScoped(Effect.delay(Effect.forever(paced), interval))
+      const automatic = Effect.gen(function* () {
+        yield* tolerant(takeOver)
+        yield* Effect.addFinalizer(() =>
+          Effect.timeoutOrElse(tolerant(project), { duration: "10 seconds", orElse: () => Effect.void })
+        )
+        const interval = Duration.toMillis(Duration.fromInputUnsafe(options.interval ?? "500 millis"))
+        // What takes long is done less often.
+        const paced = Effect.flatMap(Effect.timed(both), ([took]) =>
+          Effect.sleep(Math.max(interval, Math.min(10 * Duration.toMillis(took), longest)))
+        )
+        yield* Effect.forkScoped(Effect.delay(Effect.forever(paced), interval))
+      })
+      if (options.manual !== true) yield* automatic
 
       return LegacyMirror.of({
         takeOver,
@@ -201,9 +207,6 @@ const layer = (
         rebuild: lock.withPermit(provided(Mirroring.rebuild(options))),
         repair: lock.withPermit(provided(Checking.repair(options))),
         verify: Effect.gen(function* () {
-          // What is on its way into the files, or out of them, is no fault.
-          yield* takeOver
-          yield* project
           const faults = yield* Checking.files(options.directory)
           return [...faults, ...(yield* provided(Checking.mirror(options)))]
         }),

@@ -180,11 +180,9 @@ export const wakeFiles = Effect.fnUntraced(function* (
   session: Session.Session,
   acknowledged: ReadonlySet<string>
 ): Effect.fn.Return<ReadonlyArray<MirroredWake>, TransportError.TransportError> {
-  const projected = (Projection.wakesAnybody(session) ? session.wakes : []).flatMap((wake) => {
-    const one = Projection.wake(wake, acknowledged.has(wake.wake_id))
-    if (one === undefined) return []
-    const folders = one.message.priority === "critical" ? ["wake", "wake/URGENT"] : ["wake"]
-    return folders.map((folder) => ({ file: path.join(directory, folder, one.name), message: one.message }))
+  const projected = Projection.wakes(session, acknowledged).flatMap(({ message, name }) => {
+    const folders = message.priority === "critical" ? ["wake", "wake/URGENT"] : ["wake"]
+    return folders.map((folder) => ({ file: path.join(directory, folder, name), message }))
   })
   return yield* Effect.forEach(projected, ({ file, message }) =>
     LegacyDirectory.readWake(file).pipe(

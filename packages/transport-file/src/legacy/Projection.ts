@@ -183,15 +183,11 @@ export const without = (lines: ReadonlyArray<string>, others: ReadonlyArray<stri
   })
 }
 
-/**
- * The message that stands for a wake, and the name of its file; nothing for what a script has told itself.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const wake = (
+/** The message that stands for a wake, and the name of its file; nothing for what a script has told itself. */
+const wake = (
   wake: Wake.Wake,
-  acknowledged: boolean
+  acknowledged: boolean,
+  more = 0
 ): { readonly name: string; readonly message: LegacyFiles.Wake } | undefined => {
   if (legacyIdOf(wake) !== undefined) return undefined
   const message: LegacyFiles.Wake = {
@@ -204,7 +200,29 @@ export const wake = (
     acknowledged
   }
   const at = Option.match(DateTime.make(wake.timestamp), { onNone: () => 0, onSome: DateTime.toEpochMillis })
-  return { name: WakeFile.nameOf(message, Math.floor(at / 1000), Hash.string(wake.wake_id)), message }
+  return { name: WakeFile.nameOf(message, Math.floor(at / 1000), Hash.string(wake.wake_id) + more), message }
+}
+
+/**
+ * The messages that stand for the wakes of a session, each with a file of its own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const wakes = (
+  session: Session.Session,
+  acknowledged: ReadonlySet<string>
+): ReadonlyArray<{ readonly name: string; readonly message: LegacyFiles.Wake }> => {
+  const names = new Set<string>()
+  return (wakesAnybody(session) ? session.wakes : []).flatMap((one) => {
+    for (let more = 0; ; more++) {
+      const projected = wake(one, acknowledged.has(one.wake_id), more)
+      if (projected === undefined) return []
+      if (names.has(projected.name)) continue
+      names.add(projected.name)
+      return [projected]
+    }
+  })
 }
 
 /**

@@ -176,6 +176,19 @@ describe("the files that scripts write too", () => {
     })
   )
 
+  it.live("a key that is given twice is set once, to the last", () =>
+    Effect.gen(function* () {
+      const { files, read, write } = yield* legacy
+      write("a", '{\n  "agentId": "a",\n  "lastUpdate": "long ago"\n}\n')
+      yield* files.update("a", () => [
+        ["lastUpdate", "by a script"],
+        ["x", "1"],
+        ["x", "2"]
+      ])
+      assert.match(read("a"), /^\{\n {2}"agentId": "a",\n {2}"lastUpdate": "\d{4}-[^"]*Z",\n {2}"x": "2"\n\}\n$/)
+    })
+  )
+
   it.live("an agent id that would be a path is refused", () =>
     Effect.gen(function* () {
       const { directory, files } = yield* legacy

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Handoffs, Outbox, Sessions } from "@sartor/core"
-import { Effect, type Layer } from "effect"
+import { Handoffs, Outbox, Sessions, Transport, Wake } from "@sartor/core"
+import { Effect, type Layer, Schema } from "effect"
 import * as fc from "fast-check"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -61,6 +61,26 @@ describe("LegacyMirror", () => {
       )
     })
   )
+
+  it.live("what somebody has written without a mirror, or died before he came to it, is caught up with", () =>
+    Effect.gen(function* () {
+      const { directory, read, status } = yield* legacy
+      const bare = Transport.services(FileTransport.layer({ directory }))
+      yield* Effect.provide(create("impl-001"), bare)
+      yield* Effect.sleep("2100 millis")
+      assert.isFalse(fs.existsSync(status("impl-001")))
+      yield* mirrored(directory, Effect.void)
+      assert.deepInclude(parse(read("impl-001")), { agentId: "impl-001", sartorVersion: "1" })
+    })
+  )
+
+  it("wakes of one second each have a file, even if their names would be the same", () => {
+    const wake = { session_id: "a-1", agent_role: "AUDITOR", status: "finding", timestamp: "2026-01-31T12:00:00Z" }
+    const wakes = [1, 1, 1].map(() => Schema.decodeUnknownSync(Wake.Wake)({ ...wake, wake_id: "a-1/1/X" }))
+    const names = Projection.wakes(Object.assign(Object.create(null), { wakes }), new Set()).map(({ name }) => name)
+    assert.lengthOf(names, 3)
+    assert.strictEqual(new Set(names).size, 3)
+  })
 
   it.live("a file that is missing or empty is written again, one that is damaged is not", () =>
     Effect.gen(function* () {
