@@ -12,7 +12,7 @@ const allOff = {
 }
 const statusFiles = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".json"))
 
-describe("all flags off", () => {
+describe("all flags off", { timeout: 120_000 }, () => {
   const cleanups: Array<() => void> = []
   afterEach(() => {
     for (const cleanup of cleanups.splice(0)) cleanup()

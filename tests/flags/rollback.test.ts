@@ -11,7 +11,7 @@ const script = (data: string, name: string, ...args: ReadonlyArray<string>) =>
     encoding: "utf8"
   })
 
-describe("rollback", () => {
+describe("rollback", { timeout: 120_000 }, () => {
   const cleanups: Array<() => void> = []
   afterEach(() => {
     for (const cleanup of cleanups.splice(0)) cleanup()

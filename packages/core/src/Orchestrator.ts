@@ -26,6 +26,7 @@ import * as Worker from "./Worker.ts"
 import { makeWatch } from "./internal/orchestratorWatch.ts"
 import { own } from "./internal/own.ts"
 import { interval, isPolled } from "./internal/polling.ts"
+import { untilEnded } from "./internal/untilEnded.ts"
 import { patiently } from "./internal/patience.ts"
 
 /**
@@ -240,7 +241,11 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
             Effect.tapErrorTag("SessionExists", ({ session_id }) => watching.collided(session_id))
           ),
         () => Effect.sync(() => (spawning -= 1))
-      ).pipe(Effect.flatMap(({ handle, session }) => Spawn.returning(session, handle)))
+      ).pipe(
+        Effect.flatMap(({ handle, session }) =>
+          Spawn.returning(session, handle, untilEnded(sessions, session.session_id))
+        )
+      )
     ),
     adopt: Effect.fn("Orchestrator.adopt")(function* (sessionId) {
       return yield* start(yield* sessions.get(sessionId))

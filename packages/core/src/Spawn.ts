@@ -173,17 +173,22 @@ export const Dispatched = Schema.Struct({
 })
 
 /**
- * When whoever spawns an agent gets its handle: at once, or when it has ended.
+ * When whoever spawns an agent gets its handle: at once, or when it has ended. Its wake may be handled later: who spawns in a
+ * handler of wakes would wait for itself.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const returning = (session: Session.Session, handle: Handle): Effect.Effect<Handle, TransportError> =>
+export const returning = (
+  session: Session.Session,
+  handle: Handle,
+  ended: Effect.Effect<unknown, SessionNotFound | TransportError>
+): Effect.Effect<Handle, TransportError> =>
   Flags.select(session.flags, "ENABLE_BACKGROUND_AGENTS", {
     on: Effect.succeed(handle),
     // One that is deleted meanwhile has ended too.
     off: Effect.as(
-      Effect.catchTag(Effect.asVoid(handle.await), "SessionNotFound", () => Effect.void),
+      Effect.catchTag(Effect.asVoid(ended), "SessionNotFound", () => Effect.void),
       handle
     )
   })

@@ -168,6 +168,34 @@ describe("without background agents", () => {
   )
 })
 
+describe("a handler of wakes", () => {
+  for (const flags of [off("ENABLE_BACKGROUND_AGENTS"), Flags.allOff]) {
+    it.effect(`can spawn an agent and wait for it, with ${Object.keys(flags).length} of four flags off`, () =>
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        const done = yield* Deferred.make<void>()
+        const made = yield* Deferred.make<Orchestrator.Orchestrator["Service"]>()
+        const orchestrator = yield* Orchestrator.make({
+          onWake: ({ session_id }) =>
+            Effect.gen(function* () {
+              heard.push(session_id)
+              if (session_id === "impl-second") return yield* Deferred.succeed(done, undefined)
+              return yield* Effect.orDie((yield* Deferred.await(made)).spawn(task("second")))
+            })
+        })
+        yield* Deferred.succeed(made, orchestrator)
+        yield* pass(orchestrator.spawn(task("first")))
+        yield* pass(Deferred.await(done))
+        assert.deepStrictEqual(heard, ["impl-first", "impl-second"])
+      }).pipe(
+        Effect.provide(working()),
+        Effect.provide(Layer.fresh(Transport.servicesWith(Transport.layerMemory, Flags.layerFixed(flags)))),
+        Effect.provide(quiet)
+      )
+    )
+  }
+})
+
 describe("without wake messaging", () => {
   const noWakes = Layer.fresh(
     Transport.servicesWith(Transport.layerMemory, Flags.layerFixed(off("ENABLE_WAKE_MESSAGING")))

@@ -9,8 +9,8 @@ import * as Session from "../Session.ts"
 import * as SessionId from "../SessionId.ts"
 import { Sessions } from "../Sessions.ts"
 import * as Spawn from "../Spawn.ts"
-import { attending } from "./attending.ts"
 import { patiently } from "./patience.ts"
+import { untilEnded } from "./untilEnded.ts"
 
 /** When an agent was heard of last. While it waits for its children it need not be. */
 export interface Pulse {
@@ -97,20 +97,7 @@ export const make = Effect.fnUntraced(function* ({ capacity, hear, permit, pulse
   const sessions = yield* Sessions
   const context = yield* Effect.context<Sessions | Queue>()
 
-  const settled = Effect.fnUntraced(function* (id: string) {
-    const open = yield* sessions.open(id, { patient: true })
-    let last = yield* open.refresh
-    const look = Effect.flatMap(open.refresh, (current) => {
-      last = current
-      return Session.isEnded(current.status) || current.status === "blocked"
-        ? Effect.fail("settled" as const)
-        : Effect.void
-    })
-    yield* Effect.catch(attending(sessions.changes(id), look), (error) =>
-      error === "settled" ? Effect.void : Effect.fail(error)
-    )
-    return last
-  })
+  const settled = (id: string) => untilEnded(sessions, id)
   const waiting = <A, E, R>(wait: Effect.Effect<A, E, R>) => pulse.resting(permit.lend(wait))
   const handle = (child: Session.Session): Spawn.Handle => ({
     name: child.name ?? child.session_id,
@@ -135,7 +122,8 @@ export const make = Effect.fnUntraced(function* ({ capacity, hear, permit, pulse
           )
         )
       if (Spawn.isDue(child)) yield* Spawn.dispatch(child)
-      return yield* Spawn.returning(child, handle(child))
+      const made = handle(child)
+      return yield* Spawn.returning(child, made, made.await)
     }, Effect.provideContext(context)),
     collect: (handles) =>
       waiting(
