@@ -1,14 +1,17 @@
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { natsTransport } from "../support/nats.ts"
-import { json, run, temporaryFolder } from "../support/sartor.ts"
+import { json, run, start, temporaryFolder, within } from "../support/sartor.ts"
 
 const script = (folder: string, name: string, ...args: ReadonlyArray<string>) =>
   spawnSync(join(import.meta.dirname, "scripts", name), args, {
     env: { ...process.env, DATA_DIR: join(folder, "data") }
   })
+
+const node = process.execPath
+const command = join(import.meta.dirname, "../../packages/cli/bin/sartor.mjs")
 
 describe("the legacy files beside NATS", () => {
   const cleanups: Array<() => void> = []
@@ -35,4 +38,34 @@ describe("the legacy files beside NATS", () => {
     assert.deepInclude(status, { status: "completed", wakeMessageSent: false, milestone: "swept" })
     assert.strictEqual((await run(["verify", ...transport])).code, 0)
   })
+
+  it("lie where the orchestrator is, also of agents that a worker elsewhere executes", async () => {
+    const folder = temporaryFolder(cleanups)
+    const elsewhere = temporaryFolder(cleanups)
+    const transport = await natsTransport(cleanups, folder)
+    const worker = start(["worker", ...transport.slice(0, 4), "--data-dir", join(elsewhere, "data")])
+    cleanups.push(() => worker.child.kill("SIGKILL"))
+    const steps = "sartor checkpoint $SARTOR_SESSION_ID testing crawled; sleep 2; echo done"
+    const agent = {
+      name: "one",
+      role: "AUDITOR",
+      task_type: "x",
+      retries: 0,
+      command: ["bash", "-c", `sartor() { ${node} ${command} "$@"; }; ${steps}`]
+    }
+    writeFileSync(join(folder, "w.json"), JSON.stringify({ name: "w", agents: [agent] }))
+    const running = start(["run", join(folder, "w.json"), "--elsewhere", "--quiet", "--json", ...transport])
+    const statusOf = () => {
+      const statuses = join(folder, "data/agent-status")
+      const name = existsSync(statuses) ? readdirSync(statuses).find((one) => one.endsWith(".json")) : undefined
+      return name === undefined ? {} : JSON.parse(readFileSync(join(statuses, name), "utf8"))
+    }
+    assert.isTrue(
+      await within(15_000, async () => statusOf().milestone === "crawled" && statusOf().status === "active")
+    )
+    const { code, stderr } = await running.ended
+    assert.strictEqual(code, 0, stderr)
+    assert.strictEqual(statusOf().status, "completed")
+    assert.isFalse(existsSync(join(elsewhere, "data/agent-status")))
+  }, 60_000)
 })

@@ -35,12 +35,13 @@ const isSlug = Schema.is(Key.Slug)
  * @since 0.1.0
  */
 export const make = Effect.gen(function* () {
-  const { dataDir, namespace, natsUrl, transport } = yield* Settings
+  const { dataDir, legacyMirror, namespace, natsUrl, transport } = yield* Settings
   const path = Option.getOrElse(yield* variable("PATH"), () => "/usr/local/bin:/usr/bin:/bin")
   return {
     SARTOR_TRANSPORT: transport,
     SARTOR_DATA_DIR: dataDir,
     SARTOR_NAMESPACE: namespace,
+    SARTOR_LEGACY_MIRROR: String(legacyMirror),
     ...(transport === "nats" ? { SARTOR_NATS_URL: natsUrl } : {}),
     SARTOR_POOL: yield* pool,
     PATH: `${yield* Process.nodeFolder}:${path}`

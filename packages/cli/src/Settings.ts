@@ -210,6 +210,17 @@ const rolesOf = Effect.fnUntraced(function* (list: string) {
 })
 
 /**
+ * Settings of who only executes for others. On NATS the legacy files lie where the orchestrator is.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ofWorker = (settings: Options): Options => ({
+  ...settings,
+  legacyMirror: settings.legacyMirror && settings.transport === "file"
+})
+
+/**
  * The run that this command is called from, if it is called by the agent of a session.
  *
  * @category constructors

@@ -105,9 +105,9 @@ export const onFiles = <A, E, R>(
 
 const servicesOf = (options: { readonly manual: boolean }) =>
   Layer.unwrap(
-    Effect.map(Settings, ({ dataDir: directory, legacyMirror, namespace }) =>
+    Effect.map(Settings, ({ dataDir: directory, legacyMirror, namespace, transport }) =>
       legacyMirror
-        ? LegacyMirror.services(connected, { directory, namespace, ...options })
+        ? LegacyMirror.services(connected, { directory, namespace, others: transport === "nats", ...options })
         : LegacyMirror.servicesUnmirrored(connected, { directory })
     )
   )

@@ -15,6 +15,7 @@ import * as Failure from "../Failure.ts"
 import { Output, type OutputError } from "../Output.ts"
 import * as Process from "../Process.ts"
 import * as Progress from "../Progress.ts"
+import * as Settings from "../Settings.ts"
 import * as Transport from "../Transport.ts"
 
 /**
@@ -32,33 +33,36 @@ export const worker = Command.make(
     orchestrator: Arguments.orchestrator,
     dieWithParent: Arguments.dieWithParent
   },
-  Effect.fnUntraced(function* ({ concurrency, dieWithParent, orchestrator: given }) {
-    const output = yield* Output
-    if (!(concurrency >= 1 && concurrency <= 1000)) {
-      return yield* Failure.badInput(`--concurrency cannot be ${concurrency}: use a number from 1 to 1000`, {
-        field: "concurrency"
+  Effect.fnUntraced(
+    function* ({ concurrency, dieWithParent, orchestrator: given }) {
+      const output = yield* Output
+      if (!(concurrency >= 1 && concurrency <= 1000)) {
+        return yield* Failure.badInput(`--concurrency cannot be ${concurrency}: use a number from 1 to 1000`, {
+          field: "concurrency"
+        })
+      }
+      const orchestrator = yield* Arguments.readOrchestrator(given)
+      const claude = yield* Claude.runnerWithKey
+      const runner = AgentRunner.layer({
+        command: CommandRunner.make({ env: yield* AgentEnvironment.make }),
+        ...claude
       })
-    }
-    const orchestrator = yield* Arguments.readOrchestrator(given)
-    const claude = yield* Claude.runnerWithKey
-    const runner = AgentRunner.layer({
-      command: CommandRunner.make({ env: yield* AgentEnvironment.make }),
-      ...claude
-    })
-    const broken = yield* Deferred.make<never, OutputError>()
-    if (dieWithParent) yield* Effect.forkChild(Process.stopWithParent)
+      const broken = yield* Deferred.make<never, OutputError>()
+      if (dieWithParent) yield* Effect.forkChild(Process.stopWithParent)
 
-    const observe = (session: Session.Session, record: Session.Record) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const { text, ...document } = told(session, record, now)
-        return text === undefined && !output.json ? Effect.void : output.line(document, text ?? "")
-      }).pipe(Effect.catch((error) => Effect.asVoid(Deferred.fail(broken, error))))
-    const serving = Effect.gen(function* () {
-      yield* output.note(`Waiting for runs, ${concurrency} at once: Ctrl-C gives back what is not done`)
-      return yield* Worker.serve({ concurrency, orchestrator, observe, ...(yield* Process.identity) })
-    }).pipe(Effect.scoped, Effect.raceFirst(Deferred.await(broken)), Effect.provide(runner))
-    return yield* Transport.following(Effect.provide(serving, Exporting.layer))
-  })
+      const observe = (session: Session.Session, record: Session.Record) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const { text, ...document } = told(session, record, now)
+          return text === undefined && !output.json ? Effect.void : output.line(document, text ?? "")
+        }).pipe(Effect.catch((error) => Effect.asVoid(Deferred.fail(broken, error))))
+      const serving = Effect.gen(function* () {
+        yield* output.note(`Waiting for runs, ${concurrency} at once: Ctrl-C gives back what is not done`)
+        return yield* Worker.serve({ concurrency, orchestrator, observe, ...(yield* Process.identity) })
+      }).pipe(Effect.scoped, Effect.raceFirst(Deferred.await(broken)), Effect.provide(runner))
+      return yield* Transport.following(Effect.provide(serving, Exporting.layer))
+    },
+    Effect.updateService(Settings.Settings, Settings.ofWorker)
+  )
 ).pipe(
   Command.withDescription(
     "Execute agents of orchestrators in other processes, here or on other machines, until it is stopped"

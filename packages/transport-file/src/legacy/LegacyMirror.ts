@@ -4,13 +4,13 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Duration, Result, Semaphore } from "effect"
+import { Context, Effect, Layer, Duration, Result, Semaphore, Stream } from "effect"
 import {
   Flags,
   type Journal,
   type LegacyFiles,
   type Queue,
-  type Sessions,
+  Sessions,
   type TransportError,
   Transport,
   type Wakes
@@ -31,6 +31,8 @@ import * as Touched from "./Touched.ts"
 export interface Options extends LegacyDirectory.Options {
   /** Whose data is mirrored; `default` by default. */
   readonly namespace?: string | undefined
+  /** Whether others write who mirror nothing here, as workers on other machines; false by default. */
+  readonly others?: boolean | undefined
   /** Whether it does nothing by itself, but only what it is asked for; false by default. */
   readonly manual?: boolean | undefined
   /** How often scripts are listened to while the layer lives; twice a second by default. */
@@ -164,11 +166,15 @@ const layer = (
           Effect.sync(() => {
             if (problems.some(({ _tag }) => _tag === "LockTimeout" || _tag === "TransportError")) touched.add(one)
           })
-        ).pipe(Effect.onInterrupt(() => Effect.sync(() => touched.add(one))))
-      const project = lock.withPermit(
-        Effect.suspend(() => Effect.forEach(touched.take(), projectOne, { concurrency: "unbounded" })).pipe(
-          Effect.map((results) => results.flat())
         )
+      const project = lock.withPermit(
+        Effect.suspend(() => {
+          const all = touched.take()
+          return Effect.forEach(all, projectOne, { concurrency: 16 }).pipe(
+            Effect.map((results) => results.flat()),
+            Effect.onInterrupt(() => Effect.sync(() => all.forEach(touched.add)))
+          )
+        })
       )
       const warned = new Set<string>()
       const warn = (problems: ReadonlyArray<{ readonly message: string }>) =>
@@ -187,6 +193,10 @@ const layer = (
         Effect.flatMap(Effect.result(work), (done) => warn(Result.isFailure(done) ? [done.failure] : done.success))
 
       const both = Effect.andThen(tolerant(takeOver), tolerant(project))
+      /** What is missed is found by looking now and then. */
+      const watching = Sessions.Sessions.use((sessions) =>
+        Stream.runForEach(sessions.changes(), (id) => Effect.sync(() => touched.add({ kind: "session", id })))
+      ).pipe(Effect.ignore, Effect.andThen(Effect.sleep("1 second")), Effect.forever)
       const automatic = Effect.gen(function* () {
         yield* tolerant(takeOver)
         yield* Effect.addFinalizer(() =>
@@ -198,6 +208,7 @@ const layer = (
           Effect.sleep(Math.max(interval, Math.min(10 * Duration.toMillis(took), longest)))
         )
         yield* Effect.forkScoped(Effect.delay(Effect.forever(paced), interval))
+        if (options.others === true) yield* Effect.forkScoped(Effect.delay(watching, interval))
       })
       if (options.manual !== true) yield* automatic
 
