@@ -1,6 +1,1 @@
-export const initials = (text) =>
-  text
-    .split(/\s+/)
-    .filter(Boolean)
-    .map((word) => word[0])
-    .join("")
+export const initials = (text) => text.split(/\s+/).filter(Boolean).map((word) => word[0]).join("")

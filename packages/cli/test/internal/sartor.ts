@@ -109,7 +109,7 @@ export const place = Effect.map(
 /** Nothing of whoever runs the tests may change what they find. */
 const environment = Object.fromEntries(
   Object.entries(process.env).filter(
-    ([name]) => !/^(SARTOR_|NO_COLOR$|FORCE_COLOR$|LC_|LANG$|NODE_OPTIONS$)/.test(name)
+    ([name]) => !/^(SARTOR_|ENABLE_|NO_COLOR$|FORCE_COLOR$|LC_|LANG$|NODE_OPTIONS$)/.test(name)
   )
 )
 
