@@ -129,7 +129,7 @@ export const session = Effect.fnUntraced(function* ({ directory, namespace = "de
   yield* ForeignKeys.keep(id, yield* foreignOf(after, found.value.fields, namespace))
   const version = Number(StatusFile.textOf(found.value.fields.get(Projection.versionKey)))
   // Whoever has written it had no mirror, or died before he came to it.
-  if (version < after.version) (yield* Touched.Touched).add({ kind: "session", id })
+  if (Projection.isKept(after) && version < after.version) (yield* Touched.Touched).add({ kind: "session", id })
 })
 
 /** What stands in a status file that neither the projection of its version nor that of today has put there. */

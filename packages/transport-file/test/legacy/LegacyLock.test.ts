@@ -7,6 +7,9 @@ import { LegacyLock } from "../../src/legacy/index.ts"
 import { isRoot } from "../support.ts"
 import { legacy, parse } from "./support.ts"
 
+const listOf = (value: unknown): Array<unknown> => (Array.isArray(value) ? value : [])
+
+const mixed = fileURLToPath(new URL("mixed.ts", import.meta.url))
 const counter = fileURLToPath(new URL("counter.ts", import.meta.url))
 
 /** Somebody who has the lock until the test is over. */
@@ -44,6 +47,51 @@ describe("LegacyLock", () => {
         assert.deepStrictEqual(unparsable, [])
         const left = fs.readdirSync(`${directory}/agent-status`)
         assert.deepStrictEqual(left.toSorted(), ["a.json", "a.json.lock"])
+      }),
+    120_000
+  )
+
+  it.live(
+    "L01: 600 mixed updates of two scripts and two processes of ours: each key, finding and checkpoint is there",
+    () =>
+      Effect.gen(function* () {
+        const { directory, files, read, run, script } = yield* legacy
+        yield* files.update("a", () => [["currentTask", 'keeps "this" }']])
+        const each = 150
+        const ours = (writer: string) => run(process.execPath, [mixed, directory, "a", writer, String(each)])
+        const ended = yield* Effect.all(
+          [
+            script("mixed.sh", "a", "s1", String(each)),
+            script("mixed.sh", "a", "s2", String(each)),
+            ours("o1"),
+            ours("o2")
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          ended.map(({ code, stderr }) => [code, stderr]),
+          ended.map(() => [0, ""])
+        )
+        const status = parse(read("a"))
+        const writers = ["s1", "s2", "o1", "o2"]
+        const names = (kind: number) =>
+          writers.flatMap((writer) =>
+            Array.from({ length: each }, (_, index) => index)
+              .filter((index) => index % 3 === kind)
+              .map((index) => `${writer}-${index}`)
+          )
+        for (const writer of writers) assert.strictEqual(status[`key-${writer}`], String(each - 3))
+        assert.sameMembers(listOf(status["findings"]), names(1))
+        const log = yield* files.checkpoints("a")
+        assert.sameMembers(
+          log.map(({ milestone }) => milestone),
+          names(2)
+        )
+        assert.sameMembers(
+          listOf(status["milestoneHistory"]),
+          names(2).filter((name) => name.startsWith("o"))
+        )
+        assert.strictEqual(status["currentTask"], 'keeps "this" }')
       }),
     120_000
   )
