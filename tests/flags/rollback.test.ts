@@ -99,6 +99,14 @@ describe("rollback", { timeout: 120_000 }, () => {
     assert.strictEqual(readFileSync(file, "utf8"), "{ broken")
   })
 
+  it("says what the environment keeps off on the way forward", async () => {
+    const transport = ["--data-dir", join(temporaryFolder(cleanups), "data")]
+    const env = { ENABLE_PARALLEL_EXECUTION: "false" }
+    const { code, stdout } = await run(["rollback", "--to", "sessions", "--no-smoke", "--json", ...transport], env)
+    const expected = ["ENABLE_PARALLEL_EXECUTION stays off: the environment of this process says so"]
+    assert.deepStrictEqual([code, JSON.parse(stdout).problems], [6, expected])
+  })
+
   it("lets a run in flight end the way it began, while it is mirrored", async () => {
     const folder = temporaryFolder(cleanups)
     const data = join(folder, "data")

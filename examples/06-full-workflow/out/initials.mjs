@@ -1,1 +1,6 @@
-export const initials = (text) => text.split(/\s+/).filter(Boolean).map((word) => word[0]).join("")
+export const initials = (text) =>
+  text
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => word[0])
+    .join("")

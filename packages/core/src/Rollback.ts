@@ -155,7 +155,11 @@ export const execute = Effect.fn("Rollback.execute")(function* <E = never, R = n
   const missing = yield* lost(before, after)
   const failed =
     smoke === undefined || smoke.status === "complete" ? [] : [`the smoke run ${smoke.run_id} is ${smoke.status}`]
-  const problems = [...taken, ...rebuilt].map(({ message }) => message).concat(differing, missing, failed)
+  const held = Flags.names
+    .filter((name) => flagsOf(to)[name] && !report[name].value)
+    .map((name) => `${name} stays off: the environment of this process says so`)
+  const unconverted = [...taken, ...rebuilt].map(({ message }) => message)
+  const problems = [...held, ...unconverted, ...differing, ...missing, ...failed]
   const outcome: Outcome = {
     to,
     ok: problems.length === 0,
