@@ -1,6 +1,0 @@
-export const initials = (text) =>
-  text
-    .split(/\s+/)
-    .filter(Boolean)
-    .map((word) => word[0])
-    .join("")

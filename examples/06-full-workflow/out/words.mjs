@@ -1,1 +1,0 @@
-export const words = (text) => text.split(/\s+/).filter(Boolean).length
