@@ -8,18 +8,19 @@ import * as Agent from "./Agent.ts"
 import * as Flags from "./Flags.ts"
 import { type Entry, Journal } from "./Journal.ts"
 import type { InvalidKey } from "./Key.ts"
-import { Slug } from "./Key.ts"
 import * as Recall from "./Recall.ts"
 import * as Role from "./Role.ts"
 import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { TransportError } from "./TransportError.ts"
 import * as Wake from "./Wake.ts"
+import { createdOf, type InvalidField } from "./internal/creating.ts"
 import * as here from "./internal/here.ts"
-import { firstIssue } from "./internal/issues.ts"
 import { nowText } from "./internal/now.ts"
 import { isTransient } from "./internal/patience.ts"
 import * as Replica from "./internal/Replica.ts"
+import * as Logs from "./internal/sessionLogs.ts"
+import { weightOf } from "./internal/sessionWeight.ts"
 import * as Shelf from "./internal/Shelf.ts"
 
 /**
@@ -49,21 +50,6 @@ export class SessionExists extends Schema.TaggedError<SessionExists>("@sartor/co
 ) {
   override get message() {
     return `Session ${this.session_id} exists already: choose another id, or leave it out to have one made`
-  }
-}
-
-/**
- * A field of what was given cannot be used.
- *
- * @category errors
- * @since 0.1.0
- */
-export class InvalidField extends Schema.TaggedError<InvalidField>("@sartor/core/Sessions/InvalidField")(
-  "InvalidField",
-  { field: Schema.String, detail: Schema.String }
-) {
-  override get message() {
-    return `${this.field}: ${this.detail}`
   }
 }
 
@@ -165,23 +151,9 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<Session.Session, SessionNotFound | TransportError>
     /** Keeps a piece of an agent's stderr with the session. */
     readonly log: (id: SessionId.SessionId, run: number, text: string) => Effect.Effect<void, TransportError>
-    readonly logs: (id: string) => Stream.Stream<LogChunk, SessionNotFound | TransportError>
+    readonly logs: (id: string) => Stream.Stream<Logs.LogChunk, SessionNotFound | TransportError>
   }
 >()("@sartor/core/Sessions") {}
-
-/**
- * A piece of what an agent wrote on stderr.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const LogChunk = Schema.Struct({ at: Wake.Timestamp, run: Schema.Natural, text: Schema.String })
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type LogChunk = typeof LogChunk.Type
 
 /**
  * @category layers
@@ -347,28 +319,8 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
           })
           .pipe(Effect.catchTag("IllegalTransition", Effect.die))
       }),
-      log: Effect.fnUntraced(function* (id, run, text) {
-        const chunk = encodeLogChunk({ at: yield* nowText, run, text })
-        yield* appendTo(journal, logKeyOf(id), chunk)
-      }),
-      logs: (id) =>
-        Stream.unwrap(
-          Effect.map(existing(id), (id) =>
-            orDie(journal.read(logKeyOf(id))).pipe(
-              Stream.mapEffect(({ record, version }) =>
-                Effect.mapError(
-                  decodeLogChunk(record),
-                  ({ message }) =>
-                    new TransportError({
-                      operation: "Journal.read",
-                      reason: "corrupt",
-                      detail: `journal "log/${id}", version ${version}: ${message}`
-                    })
-                )
-              )
-            )
-          )
-        )
+      log: (id, run, text) => Logs.append(journal, logKeyOf(id), run, text),
+      logs: (id) => Stream.unwrap(Effect.map(existing(id), (id) => Logs.read(journal, logKeyOf(id))))
     })
   })
 )
@@ -379,56 +331,6 @@ const idOf = (key: string) => key.slice(key.indexOf("session/") + "session/".len
 
 /** How many characters of sessions are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 96 * 1024 * 1024
-
-/** About how many characters a session takes. Its large parts are measured once. */
-const weightOf = (session: Session.Session, sizes: WeakMap<object, number>) => {
-  const sizeOf = (part: Schema.Json | undefined) => {
-    if (typeof part !== "object" || part === null) return typeof part === "string" ? part.length : 0
-    const size = sizes.get(part) ?? JSON.stringify(part).length
-    sizes.set(part, size)
-    return size
-  }
-  const { checkpoints, metadata, prompt, result, runs, synthesis, wakes } = session
-  const parts = [prompt, metadata, result, synthesis].reduce<number>((sum, part) => sum + sizeOf(part), 0)
-  return 1000 + 300 * session.version + 1000 * (checkpoints.length + wakes.length + runs.length) + parts
-}
-
-/** The first record of a session, checked. */
-const createdOf = Effect.fnUntraced(function* (options: CreateOptions, inForce: Flags.Values) {
-  const { inputs = {}, limits, metadata = {}, name, orchestrator = "main", parentId, prompt = "", taskType } = options
-  const role = yield* Role.parse(options.role)
-  const id = options.id === undefined ? yield* SessionId.make(role, taskType) : yield* SessionId.parse(options.id)
-  if (!isSlug(orchestrator)) {
-    return yield* new InvalidField({ field: "orchestrator", detail: "use lower-case words joined by hyphens" })
-  }
-  if (!/\S/.test(taskType)) return yield* new InvalidField({ field: "task_type", detail: "it is empty" })
-  const parent = parentId === undefined ? undefined : yield* SessionId.parse(parentId)
-  const created: typeof Session.Created.Type = {
-    type: "created",
-    at: yield* nowText,
-    run: 0,
-    session_id: id,
-    role,
-    task_type: taskType,
-    prompt,
-    metadata,
-    orchestrator,
-    runner: options.runner ?? { type: "external" },
-    limits: { ...Agent.defaultLimits, ...limits },
-    inputs,
-    ...(name === undefined ? {} : { name }),
-    ...(parent === undefined ? {} : { parent_id: parent }),
-    ...(options.synthesis === undefined ? {} : { synthesis: options.synthesis }),
-    ...(options.forkedFrom === undefined ? {} : { forked_from: options.forkedFrom }),
-    ...Flags.noted(Flags.both(inForce, options.flags))
-  }
-  return yield* decodeCreated(created).pipe(
-    Effect.mapError((error) => {
-      const { message, path } = firstIssue(error)
-      return new InvalidField({ field: path.slice(1).replaceAll("/", "."), detail: message })
-    })
-  )
-})
 
 const isThere = ({ closed }: Session.Session) => closed !== true
 
@@ -483,28 +385,14 @@ export const makeWake = Effect.fnUntraced(function* (
   return wake
 })
 
+export { InvalidField } from "./internal/creating.ts"
+export { LogChunk } from "./internal/sessionLogs.ts"
 export { nowText }
 
 const RecordJson: Schema.Codec<Session.Record, Schema.Json> = Schema.toCodecJson(Session.Record)
-const decodeCreated = Schema.decodeUnknownEffect(Session.Created)
-const isSlug = Schema.is(Slug)
 const isSessionId = Schema.is(SessionId.SessionId)
-const decodeLogChunk = Schema.decodeUnknownEffect(LogChunk)
-const encodeLogChunk = Schema.encodeSync(LogChunk)
 
 const known = (id: string) => SessionId.parse(id).pipe(Effect.mapError(() => new SessionNotFound({ session_id: id })))
 
 const orDie = <A, E>(stream: Stream.Stream<A, E | InvalidKey>) =>
   Stream.catchTag(stream, "InvalidKey", (error) => Stream.die(error))
-
-/** Appends at whatever version the journal is at. */
-const appendTo = Effect.fnUntraced(function* (journal: Journal["Service"], key: string, record: Schema.Json) {
-  let expected = 0
-  while (true) {
-    const appended = yield* journal
-      .append(key, expected, [record])
-      .pipe(Effect.catchTag("VersionConflict", Effect.succeed), Effect.catchTag("InvalidKey", Effect.die))
-    if (typeof appended === "number") return
-    expected = appended.actual
-  }
-})

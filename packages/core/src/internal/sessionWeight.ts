@@ -1,0 +1,15 @@
+import type { Schema } from "effect"
+import type { Session } from "../Session.ts"
+
+/** About how many characters a session takes. Its large parts are measured once. */
+export const weightOf = (session: Session, sizes: WeakMap<object, number>) => {
+  const sizeOf = (part: Schema.Json | undefined) => {
+    if (typeof part !== "object" || part === null) return typeof part === "string" ? part.length : 0
+    const size = sizes.get(part) ?? JSON.stringify(part).length
+    sizes.set(part, size)
+    return size
+  }
+  const { checkpoints, metadata, prompt, result, runs, synthesis, wakes } = session
+  const parts = [prompt, metadata, result, synthesis].reduce<number>((sum, part) => sum + sizeOf(part), 0)
+  return 1000 + 300 * session.version + 1000 * (checkpoints.length + wakes.length + runs.length) + parts
+}
