@@ -14,6 +14,7 @@ import * as Resumption from "../src/Resumption.ts"
 import * as Sessions from "../src/Sessions.ts"
 import * as Transport from "../src/Transport.ts"
 import * as Wakes from "../src/Wakes.ts"
+import * as Worker from "../src/Worker.ts"
 import * as Workflow from "../src/Workflow.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
 import { pass } from "./support/time.ts"
@@ -165,6 +166,42 @@ describe("without background agents", () => {
       Effect.provide(Layer.fresh(Transport.servicesWith(Transport.layerMemory, Flags.layerFixed(Flags.allOff)))),
       Effect.provide(quiet)
     )
+  )
+})
+
+describe("without parallel execution", () => {
+  it.effect("agents work one at a time, in all processes together, and in the order of spawning in one", () =>
+    Effect.gen(function* () {
+      const shared = yield* store
+      const alone = off("ENABLE_PARALLEL_EXECUTION")
+      const names = ["a", "b", "c", "d", "e", "f"]
+      /** With a second process that helps, or without. */
+      const executed = Effect.fnUntraced(function* (orchestrator: string, helped: boolean) {
+        const order: Array<string> = []
+        let now = 0
+        let most = 0
+        const work: FunctionRunner.AgentFunction = ({ sessionId }) =>
+          Effect.gen(function* () {
+            order.push(sessionId.slice(-1))
+            most = Math.max(most, ++now)
+            yield* Effect.sleep("1 second")
+            now -= 1
+            return "done"
+          })
+        const help = Effect.provide(Worker.serve({ concurrency: 3 }), processOf(shared, alone))
+        yield* Effect.gen(function* () {
+          if (helped) yield* Effect.forkScoped(help)
+          const { collect, spawn } = yield* Orchestrator.make({ name: orchestrator })
+          const spawned = Effect.forEach(names, (name) => spawn({ ...task(name), id: `${orchestrator}-${name}` }))
+          const reports = yield* pass(Effect.flatMap(spawned, collect))
+          assert.isTrue(reports.every(({ outcome }) => outcome === "complete"))
+        }).pipe(Effect.scoped, Effect.provide(working(work)), Effect.provide(processOf(shared, alone)))
+        return { most, order }
+      })
+      assert.deepStrictEqual(yield* executed("here", false), { most: 1, order: names })
+      const { most, order } = yield* executed("helped", true)
+      assert.deepStrictEqual([most, order.toSorted()], [1, names])
+    }).pipe(Effect.provide(quiet))
   )
 })
 
