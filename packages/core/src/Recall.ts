@@ -8,6 +8,7 @@ import { type Entry as JournalEntry, Journal } from "./Journal.ts"
 import * as Session from "./Session.ts"
 import { SessionId } from "./SessionId.ts"
 import { TransportError } from "./TransportError.ts"
+import * as here from "./internal/here.ts"
 
 /**
  * A record of a history, with the session in whose journal it stands.
@@ -61,9 +62,9 @@ export const history: (
 ) => Effect.Effect<Option.Option<ReadonlyArray<Known>>, TransportError, Journal> = Effect.fn("Recall.history")(
   function* (id, upTo = Number.MAX_SAFE_INTEGER) {
     const journal = yield* Journal
-    const entries = yield* Stream.runCollect(journal.read(`session/${id}`)).pipe(
-      Effect.catchTag("InvalidKey", Effect.die)
-    )
+    const read = (key: string) => Effect.catchTag(Stream.runCollect(journal.read(key)), "InvalidKey", Effect.die)
+    const kept = yield* read(`session/${id}`)
+    const entries = kept.length > 0 ? kept : yield* read(`${here.prefix}session/${id}`)
     let session: Session.Session | undefined
     let inherited: ReadonlyArray<Known> | undefined
     const own: Array<Known> = []

@@ -1,11 +1,14 @@
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Schema } from "effect"
+import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import type { Delta } from "../../src/AgentRunner.ts"
 import * as Conversation from "../../src/claude/Conversation.ts"
 import * as Tool from "../../src/claude/Tool.ts"
+import * as Flags from "../../src/Flags.ts"
+import * as LegacyFiles from "../../src/LegacyFiles.ts"
 import * as Sessions from "../../src/Sessions.ts"
 import * as Steering from "../../src/Steering.ts"
 import * as FakeClaude from "../../src/testing/FakeClaude.ts"
+import * as Transport from "../../src/Transport.ts"
 import { done, entries, goOn, services, talk, work } from "../support/claude.ts"
 
 const { call, say, think } = FakeClaude
@@ -33,6 +36,31 @@ layer(services, { excludeTestServices: true })("an agent that is Claude", (it) =
       assert.include(format, "json_schema")
       assert.include(format, `"additionalProperties":false`)
       assert.deepStrictEqual(fake.refused(), [])
+    })
+  )
+
+  it.effect("goes on with its conversation after a failed attempt, though its session is not kept", () =>
+    Effect.gen(function* () {
+      const fake = yield* talk([
+        { content: [call("echo", { text: "one" })] },
+        { ...done, faults: Array.from({ length: 10 }, () => ({ type: "status" as const, status: 500 })) }
+      ])
+      const unkept = Layer.fresh(
+        Layer.merge(
+          Transport.servicesWith(Transport.layerMemory, Flags.layerFixed(Flags.allOff)),
+          LegacyFiles.layerMemory
+        )
+      )
+      const setup = { tools: [echo], retries: 5, retry: { first: "5 millis", budget: "100 millis" } } as const
+      const session = yield* Effect.provide(work(fake, { id: "impl-unkept", ...setup }), unkept)
+      assert.deepStrictEqual([session.status, session.result?.summary], ["complete", "It is done"])
+      assert.isAbove(session.runs.length, 1)
+      // What it was asked first, what it called, and what came of that: not from the start again.
+      assert.lengthOf(fake.requests.at(-1)?.body.messages ?? [], 3)
+      assert.lengthOf(
+        fake.requests.filter(({ body }) => body.messages.length === 1),
+        1
+      )
     })
   )
 
