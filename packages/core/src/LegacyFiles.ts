@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Clock, Context, DateTime, Effect, Layer, Option, PubSub, Schema, Stream } from "effect"
 import * as Flags from "./Flags.ts"
 import type { Document } from "./Handoff.ts"
 import type { TransportError } from "./TransportError.ts"
@@ -272,6 +272,8 @@ export class LegacyFiles extends Context.Service<
     readonly acknowledge: (wakeId: string) => Effect.Effect<Option.Option<Wake>, Failure>
     /** What could not be read, written or locked since a time in milliseconds since the epoch, in sentences, each once. */
     readonly refusals: (since: number) => Effect.Effect<ReadonlyArray<string>, TransportError>
+    /** Emits an agent each time that its status file or its log has changed, by whomever, from now on. */
+    readonly changes: Stream.Stream<string, TransportError>
     /** Writes the file of a handoff. */
     readonly handOver: (document: Document) => Effect.Effect<void, Failure>
   }
@@ -307,75 +309,81 @@ export const nowText: Effect.Effect<string> = Effect.map(DateTime.now, (at) =>
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<LegacyFiles> = Layer.sync(LegacyFiles, () => {
-  const statuses = new Map<string, Status>()
-  const logs = new Map<string, Array<Checkpoint & { readonly timestamp: string }>>()
-  const wakes: Array<Wake> = []
-  const update: LegacyFiles["Service"]["update"] = Effect.fnUntraced(function* (agent, decide) {
-    if (!isAgentId(agent)) return yield* new InvalidAgentId({ input: agent })
-    const before = statuses.get(agent)
-    const values = decide(before?.fields)
-    if (values === undefined) return
-    const fields = new Map<string, Value>(before?.fields ?? [["agentId", agent]])
-    for (const [key, value] of values) fields.set(key, value)
-    fields.set("lastUpdate", yield* nowText)
-    if (before === undefined && !fields.has("status")) fields.set("status", "active")
-    if (before === undefined && !fields.has("findings")) fields.set("findings", [])
-    statuses.set(agent, { agent, fields, modified: yield* Clock.currentTimeMillis })
-  })
-  return LegacyFiles.of({
-    directory: "",
-    refusals: () => Effect.succeed([]),
-    statuses: Effect.sync(() => ({ found: [...statuses.values()], damaged: [] })),
-    status: (agent) =>
-      isAgentId(agent)
-        ? Effect.sync(() => Option.fromUndefinedOr(statuses.get(agent)))
-        : Effect.fail(new InvalidAgentId({ input: agent })),
-    update,
-    removeStatuses: (before) =>
-      Effect.sync(() => {
-        const old = [...statuses.values()].filter(({ modified }) => modified < before).map(({ agent }) => agent)
-        for (const agent of old) statuses.delete(agent)
-        return old
+export const layerMemory: Layer.Layer<LegacyFiles> = Layer.effect(
+  LegacyFiles,
+  Effect.gen(function* () {
+    const statuses = new Map<string, Status>()
+    const logs = new Map<string, Array<Checkpoint & { readonly timestamp: string }>>()
+    const wakes: Array<Wake> = []
+    const changed = yield* PubSub.sliding<string>(1024)
+    const update: LegacyFiles["Service"]["update"] = Effect.fnUntraced(function* (agent, decide) {
+      if (!isAgentId(agent)) return yield* new InvalidAgentId({ input: agent })
+      const before = statuses.get(agent)
+      const values = decide(before?.fields)
+      if (values === undefined) return
+      const fields = new Map<string, Value>(before?.fields ?? [["agentId", agent]])
+      for (const [key, value] of values) fields.set(key, value)
+      fields.set("lastUpdate", yield* nowText)
+      if (before === undefined && !fields.has("status")) fields.set("status", "active")
+      if (before === undefined && !fields.has("findings")) fields.set("findings", [])
+      statuses.set(agent, { agent, fields, modified: yield* Clock.currentTimeMillis })
+      yield* PubSub.publish(changed, agent)
+    })
+    return LegacyFiles.of({
+      directory: "",
+      refusals: () => Effect.succeed([]),
+      statuses: Effect.sync(() => ({ found: [...statuses.values()], damaged: [] })),
+      status: (agent) =>
+        isAgentId(agent)
+          ? Effect.sync(() => Option.fromUndefinedOr(statuses.get(agent)))
+          : Effect.fail(new InvalidAgentId({ input: agent })),
+      update,
+      removeStatuses: (before) =>
+        Effect.sync(() => {
+          const old = [...statuses.values()].filter(({ modified }) => modified < before).map(({ agent }) => agent)
+          for (const agent of old) statuses.delete(agent)
+          return old
+        }),
+      checkpoint: Effect.fnUntraced(function* (agent, { details, milestone, phase }) {
+        const timestamp = yield* nowText
+        yield* update(agent, () => [
+          ["phase", phase],
+          ["milestone", milestone],
+          ["progress", progress[phase]],
+          ["lastCheckpoint", timestamp],
+          ["checkpointDetails", details]
+        ])
+        logs.set(agent, [...(logs.get(agent) ?? []), { timestamp, phase, milestone, details }])
       }),
-    checkpoint: Effect.fnUntraced(function* (agent, { details, milestone, phase }) {
-      const timestamp = yield* nowText
-      yield* update(agent, () => [
-        ["phase", phase],
-        ["milestone", milestone],
-        ["progress", progress[phase]],
-        ["lastCheckpoint", timestamp],
-        ["checkpointDetails", details]
-      ])
-      logs.set(agent, [...(logs.get(agent) ?? []), { timestamp, phase, milestone, details }])
-    }),
-    checkpoints: (agent) => Effect.sync(() => logs.get(agent) ?? []),
-    wakes: Effect.sync(() => ({ found: [...wakes], damaged: [] })),
-    wake: Effect.fnUntraced(function* (agent, { message, priority = "normal", type }) {
-      const at = yield* Clock.currentTimeMillis
-      const number = wakes.length.toString(16).padStart(6, "0")
-      const wake: Wake = {
-        wakeId: `wake-${Math.floor(at / 1000)}-${number}`,
-        agentId: agent,
-        type,
-        message,
-        priority,
-        timestamp: yield* nowText,
-        acknowledged: false
-      }
-      wakes.push(wake)
-      yield* update(agent, (fields) => (fields === undefined ? undefined : [["wakeMessageSent", true]]))
-      return wake
-    }),
-    acknowledge: (wakeId) =>
-      Effect.sync(() => {
-        const index = wakes.findIndex((wake) => wake.wakeId === wakeId)
-        const found = wakes[index]
-        if (found === undefined) return Option.none()
-        const acknowledged = { ...found, acknowledged: true }
-        wakes[index] = acknowledged
-        return Option.some(acknowledged)
+      checkpoints: (agent) => Effect.sync(() => logs.get(agent) ?? []),
+      wakes: Effect.sync(() => ({ found: [...wakes], damaged: [] })),
+      wake: Effect.fnUntraced(function* (agent, { message, priority = "normal", type }) {
+        const at = yield* Clock.currentTimeMillis
+        const number = wakes.length.toString(16).padStart(6, "0")
+        const wake: Wake = {
+          wakeId: `wake-${Math.floor(at / 1000)}-${number}`,
+          agentId: agent,
+          type,
+          message,
+          priority,
+          timestamp: yield* nowText,
+          acknowledged: false
+        }
+        wakes.push(wake)
+        yield* update(agent, (fields) => (fields === undefined ? undefined : [["wakeMessageSent", true]]))
+        return wake
       }),
-    handOver: () => Effect.void
+      acknowledge: (wakeId) =>
+        Effect.sync(() => {
+          const index = wakes.findIndex((wake) => wake.wakeId === wakeId)
+          const found = wakes[index]
+          if (found === undefined) return Option.none()
+          const acknowledged = { ...found, acknowledged: true }
+          wakes[index] = acknowledged
+          return Option.some(acknowledged)
+        }),
+      changes: Stream.fromPubSub(changed),
+      handOver: () => Effect.void
+    })
   })
-})
+)

@@ -100,6 +100,12 @@ export const modifiedOf = (file: string): number | undefined => {
   return typeof stats === "object" ? stats.mtimeMs : undefined
 }
 
+/** Tells one state of a file from another: its inode, size and time. */
+export const stampOf = (file: string): string | undefined => {
+  const stats = guarded(file, ["ENOENT", "ENOTDIR"], () => fs.lstatSync(file))
+  return typeof stats === "object" ? `${stats.ino}.${stats.size}.${stats.mtimeMs}` : undefined
+}
+
 export const makeFolder = (folder: string): void => {
   guard(folder, () => fs.mkdirSync(folder, { recursive: true }))
 }

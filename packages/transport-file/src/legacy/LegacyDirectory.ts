@@ -3,18 +3,20 @@
  *
  * @since 0.1.0
  */
-import { type Handoff, LegacyFiles, type TransportError } from "@sartor/core"
+import { LegacyFiles, type TransportError } from "@sartor/core"
 import { DateTime, Effect, Layer, Option, Random } from "effect"
 import * as path from "node:path"
 import { attempt } from "../internal/LogFile.ts"
 import * as PlainFile from "../internal/PlainFile.ts"
 import * as CheckpointLog from "./CheckpointLog.ts"
 import * as HandoffFile from "./HandoffFile.ts"
+import * as HandoffFolder from "./HandoffFolder.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
 import * as LegacyLock from "./LegacyLock.ts"
 import * as Refusals from "./Refusals.ts"
 import * as StatusFile from "./StatusFile.ts"
 import * as WakeFile from "./WakeFile.ts"
+import * as Watching from "./Watching.ts"
 
 /**
  * Where the legacy folders lie, and how long a lock is waited for.
@@ -182,8 +184,9 @@ export const make = (options: Options): LegacyFiles.LegacyFiles["Service"] => {
       }
       return acknowledged
     }),
+    changes: Watching.changes(options.directory),
     handOver: Effect.fn("LegacyFiles.handOver")((document) =>
-      writeHandoff(path.join(options.directory, HandoffFile.pathOf(document)), document, true)
+      HandoffFolder.write(path.join(options.directory, HandoffFile.pathOf(document)), document, true)
     )
   })
   const { acknowledge, checkpoint, handOver, wake } = service
@@ -330,25 +333,6 @@ export const acknowledgeFile = Effect.fnUntraced(function* (file: string) {
   const at = yield* LegacyFiles.nowText
   const found = yield* LegacyEdit.read(file, (text) => WakeFile.acknowledge(text, at))
   if (found !== undefined) yield* LegacyEdit.replace(file, found.value, { locked: false, durable: true })
-})
-
-/**
- * Writes the file of a handoff; one that is there keeps every byte but its status and the issues that have come.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const writeHandoff = Effect.fnUntraced(function* (
-  file: string,
-  document: Handoff.Document,
-  durable: boolean
-): Effect.fn.Return<
-  void,
-  LegacyFiles.LegacyFileDamaged | LegacyFiles.LegacyFileRefused | TransportError.TransportError
-> {
-  const found = yield* LegacyEdit.read(file, HandoffFile.parse)
-  const text = found === undefined ? HandoffFile.render(document) : HandoffFile.move(found.value, document)
-  if (text !== found?.text) yield* LegacyEdit.replace(file, text, { locked: false, durable })
 })
 
 /**

@@ -18,6 +18,7 @@ import * as path from "node:path"
 import * as PlainFile from "../internal/PlainFile.ts"
 import * as ForeignKeys from "./ForeignKeys.ts"
 import * as HandoffFile from "./HandoffFile.ts"
+import * as HandoffFolder from "./HandoffFolder.ts"
 import * as Importing from "./Importing.ts"
 import * as LegacyDirectory from "./LegacyDirectory.ts"
 import * as LegacyEdit from "./LegacyEdit.ts"
@@ -240,8 +241,8 @@ const handoff = Effect.fnUntraced(function* ({ directory }: LegacyDirectory.Opti
   const flat = path.join(directory, "handoffs", `${id}.json`)
   const isFlat = yield* PlainFile.attempt("LegacyMirror", () => PlainFile.modifiedOf(flat) !== undefined)
   const isDated = yield* PlainFile.attempt("LegacyMirror", () => PlainFile.modifiedOf(dated) !== undefined)
-  if (isFlat) yield* LegacyDirectory.writeHandoff(flat, document, false)
-  if (isDated || !isFlat) yield* LegacyDirectory.writeHandoff(dated, document, false)
+  if (isFlat) yield* HandoffFolder.write(flat, document, false)
+  if (isDated || !isFlat) yield* HandoffFolder.write(dated, document, false)
   return document.context?.taskId ?? id
 })
 

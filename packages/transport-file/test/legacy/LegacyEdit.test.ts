@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { isRoot, skip } from "../support.ts"
@@ -232,6 +232,27 @@ describe("the files that scripts write too", () => {
           ["testing", "done", "7 pages"]
         ]
       )
+    })
+  )
+
+  it.live("tells which agents' files have changed, by whomever", () =>
+    Effect.gen(function* () {
+      const { files, script } = yield* legacy
+      yield* files.update("a", () => [])
+      yield* files.update("b", () => [])
+      const seen: Array<string> = []
+      const watching = yield* Effect.forkScoped(
+        Stream.runForEach(Stream.take(files.changes, 3), (agent) => Effect.sync(() => seen.push(agent)))
+      )
+      yield* Effect.sleep("100 millis")
+      yield* script("status-update.sh", "b", "status", "idle")
+      while (seen.length < 1) yield* Effect.sleep("10 millis")
+      yield* files.update("c", () => [])
+      while (seen.length < 2) yield* Effect.sleep("10 millis")
+      yield* script("checkpoint.sh", "a", "testing", "m")
+      yield* Fiber.join(watching)
+      assert.deepStrictEqual(seen.slice(0, 2), ["b", "c"])
+      assert.strictEqual(seen[2], "a")
     })
   )
 
