@@ -62,8 +62,11 @@ const makeAgents = (together: boolean) => {
         if (together && name.startsWith("build")) yield* Effect.timeoutOption(all, "10 seconds")
         yield* Effect.sleep(task.prompt === "Take your time" ? "1 second" : "20 millis")
         now -= 1
+        // One attempt fails, and one agent has an agent of its own do something.
+        if (name === "build-b" && task.attempt === 1) return yield* Effect.fail(new Error("not this time"))
+        const child = name === "clean" ? yield* delegated(task) : ""
         const needs = Object.keys(task.inputs).sort().join(" ")
-        return { summary: `${name} after ${needs === "" ? "nothing" : needs}`, files: [`${name}.md`] }
+        return { summary: `${name} after ${needs === "" ? "nothing" : needs}${child}`, files: [`${name}.md`] }
       })
   const names = ["plan", "build-a", "build-b", "build-c", "audit", "clean"]
   const runner = AgentRunner.layer({
@@ -71,6 +74,13 @@ const makeAgents = (together: boolean) => {
   })
   return { executed, runner, most: () => most }
 }
+
+const delegated = Effect.fnUntraced(function* ({ collect, spawn }: FunctionRunner.Task) {
+  const runner = { type: "function", name: "plan" } as const
+  const child = yield* spawn({ name: "child", role: "OBSERVER", taskType: "look", prompt: "Look", runner })
+  const [report] = yield* collect([child])
+  return `, told: ${report?.result?.summary}`
+})
 
 /** What the run came to, without what differs from run to run. */
 const essenceOf = ({ agents, status, synthesis }: WorkflowRun.Document) => ({
