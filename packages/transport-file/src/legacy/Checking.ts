@@ -107,14 +107,16 @@ const faultOf = (kind: Fault["kind"], file: string, line: number, message: strin
 /** What keeps a file from being read, or from being written. */
 const unreadable = (file: string, parse: LegacyEdit.Parse<unknown>) =>
   Effect.andThen(
-    LegacyEdit.read(file, parse),
+    LegacyEdit.readBeside(file, `${file}.lock`, parse),
     PlainFile.attempt("LegacyMirror.checkFiles", () => PlainFile.look(file))
   ).pipe(
     Effect.as<ReadonlyArray<Fault>>([]),
     Effect.catchTag("LegacyFileDamaged", ({ detail, line, offset }) =>
       Effect.succeed([faultOf("file", file, line, `${detail} (byte ${offset})`)])
     ),
-    Effect.catchTag("LegacyFileRefused", ({ reason }) => Effect.succeed([faultOf("file", file, 0, `it ${reason}`)]))
+    Effect.catchTag("LegacyFileRefused", (error) =>
+      Effect.succeed([faultOf("file", error.file, 0, `it ${error.reason}`)])
+    )
   )
 
 const handoffFiles = (folder: string) =>
@@ -183,7 +185,7 @@ const sessionFaults = Effect.fnUntraced(function* (options: Importing.Options, {
   const foreign = yield* ForeignKeys.read(id)
   const ours = Projection.status(session.success, Mirroring.besideOf(options, session.success, acknowledged, foreign))
   const file = places.status(id)
-  const found = yield* Effect.result(LegacyEdit.read(file, StatusFile.parse))
+  const found = yield* Effect.result(LegacyEdit.readBeside(file, places.lock(id), StatusFile.parse))
   const faults: Array<Fault> = []
   if (Result.isSuccess(found)) {
     if (found.success === undefined) faults.push(faultOf("mirror", file, 0, "it is missing"))

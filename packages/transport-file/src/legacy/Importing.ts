@@ -103,7 +103,9 @@ export const session = Effect.fnUntraced(function* ({ directory, namespace = "de
   yield* Sessions.Sessions.use((sessions) => sessions.get(id))
   // Before the journal: then whatever of this is ours is in the journal by now.
   const lines = yield* LegacyDirectory.readLog(places.log(id))
-  const file = yield* Effect.result(LegacyDirectory.mended(LegacyEdit.read(places.status(id), StatusFile.parse)))
+  const file = yield* Effect.result(
+    LegacyDirectory.mended(LegacyEdit.readBeside(places.status(id), places.lock(id), StatusFile.parse))
+  )
   if (Result.isSuccess(file) && Projection.isOfAnother(file.success?.value.fields ?? new Map(), namespace)) return
   const open = yield* (yield* Sessions.Sessions).open(id)
   const after = yield* open

@@ -49,7 +49,7 @@ export const make = (options: Options): LegacyFiles.LegacyFiles["Service"] => {
 
   const status = Effect.fn("LegacyFiles.status")(function* (agent: string) {
     yield* checked(agent)
-    const found = yield* mended(LegacyEdit.read(places.status(agent), StatusFile.parse))
+    const found = yield* mended(LegacyEdit.readBeside(places.status(agent), places.lock(agent), StatusFile.parse))
     if (found === undefined) return Option.none()
     const status: LegacyFiles.Status = { agent, fields: found.value.fields, modified: found.modified }
     known.set(agent, status)

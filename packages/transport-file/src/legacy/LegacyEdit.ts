@@ -8,6 +8,7 @@ import { Clock, Effect, Result, Schedule } from "effect"
 import * as path from "node:path"
 import * as PlainFile from "../internal/PlainFile.ts"
 import * as JsonText from "./JsonText.ts"
+import * as LegacyLock from "./LegacyLock.ts"
 
 /**
  * @category models
@@ -38,6 +39,34 @@ const whileWritten = Schedule.exponential("5 millis", 2).pipe(Schedule.upTo({ ti
  */
 export const read = <A>(file: string, parse: Parse<A>) =>
   Effect.retry(readOnce(file, parse), { schedule: whileWritten, while: (error) => error._tag === "LegacyFileDamaged" })
+
+/**
+ * Reads a file that is written under a lock. Where writers follow each other so closely that it is never found whole, it is
+ * read once with the lock held: then nobody writes it, and it is what it is.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const readBeside = <A>(
+  file: string,
+  lock: string,
+  parse: Parse<A>
+): Effect.Effect<
+  Read<A> | undefined,
+  LegacyFiles.LegacyFileDamaged | LegacyFiles.LegacyFileRefused | TransportError.TransportError
+> =>
+  Effect.catchTag(read(file, parse), "LegacyFileDamaged", (damaged) =>
+    Effect.flatMap(
+      PlainFile.attempt("LegacyEdit.read", () => PlainFile.modifiedOf(lock)),
+      // Nobody who keeps to the lock has ever written it.
+      (there) =>
+        there === undefined
+          ? Effect.fail(damaged)
+          : LegacyLock.withLock(lock, readOnce(file, parse), { wait: "1 second" }).pipe(
+              Effect.catchTag("LockTimeout", () => Effect.fail(damaged))
+            )
+    )
+  )
 
 /**
  * Reads a file whose lock is held, or that nobody writes: what it is now, it is.

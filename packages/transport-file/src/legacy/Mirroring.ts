@@ -220,7 +220,7 @@ const writeWakes = Effect.fnUntraced(function* (
 /** Takes away the files of a session that is deleted: status and log, under the lock, which stays. */
 const remove = Effect.fnUntraced(function* (options: Importing.Options, id: string) {
   const places = LegacyDirectory.placesOf(options.directory)
-  const found = yield* LegacyEdit.read(places.status(id), StatusFile.parse)
+  const found = yield* LegacyEdit.readBeside(places.status(id), places.lock(id), StatusFile.parse)
   if (found === undefined || !found.value.fields.has(Projection.versionKey)) return
   yield* LegacyDirectory.locked(
     places,
