@@ -13,7 +13,7 @@ import {
   type TransportError,
   type Wakes
 } from "@sartor/core"
-import { Effect, Equal, Result } from "effect"
+import { DateTime, Effect, Equal, Option, Result } from "effect"
 import * as path from "node:path"
 import { attempt } from "../internal/LogFile.ts"
 import * as PlainFile from "../internal/PlainFile.ts"
@@ -188,8 +188,9 @@ const sessionFaults = Effect.fnUntraced(function* (options: Importing.Options, {
   const found = yield* Effect.result(LegacyEdit.readBeside(file, places.lock(id), StatusFile.parse))
   const faults: Array<Fault> = []
   if (Result.isSuccess(found)) {
-    if (found.success === undefined) faults.push(faultOf("mirror", file, 0, "it is missing"))
-    else if (Projection.isOfAnother(found.success.value.fields, options.namespace ?? "default")) {
+    if (found.success === undefined) {
+      if (!(yield* isCleanedUp(session.success))) faults.push(faultOf("mirror", file, 0, "it is missing"))
+    } else if (Projection.isOfAnother(found.success.value.fields, options.namespace ?? "default")) {
       return [faultOf("mirror", file, 0, "it mirrors a session of another namespace")]
     } else faults.push(...statusFaults(file, found.success.value, ours))
   }
@@ -206,6 +207,12 @@ const sessionFaults = Effect.fnUntraced(function* (options: Importing.Options, {
   }
   return faults
 })
+
+/** The scripts delete status files that nobody has written to for an hour. */
+const isCleanedUp = ({ updated_at }: Session.Session) =>
+  Effect.map(DateTime.now, (now) =>
+    Option.exists(DateTime.make(updated_at), (at) => DateTime.isLessThan(DateTime.addDuration(at, "1 hour"), now))
+  )
 
 const statusFaults = (file: string, { fields, root, text }: StatusFile.StatusFile, ours: LegacyFiles.Fields) =>
   [...ours].flatMap(([key, value]) => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Handoffs, Outbox, Sessions, Transport, Wake } from "@sartor/core"
-import { Effect, type Layer, Schema } from "effect"
+import { DateTime, Effect, type Layer, Schema } from "effect"
 import * as fc from "fast-check"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -105,6 +105,37 @@ describe("LegacyMirror", () => {
           assert.strictEqual(read("c-1"), '{"agentId": "c-1", "sta')
           assert.deepStrictEqual(yield* repair, [])
           assert.strictEqual(parse(read("c-1"))["agentId"], "c-1")
+        })
+      )
+    })
+  )
+
+  it.live("a status file that is gone is a fault, but where the scripts clean up what is an hour old", () =>
+    Effect.gen(function* () {
+      const { directory, status } = yield* legacy
+      const at = (hours: number) => DateTime.formatIso(DateTime.makeUnsafe(Date.now() - hours * 3_600_000))
+      yield* mirrored(
+        directory,
+        Effect.gen(function* () {
+          const { project, verify } = yield* mirror
+          const sessions = yield* Sessions.Sessions
+          for (const [id, hours] of [
+            ["new-1", 0.5],
+            ["old-1", 2]
+          ] as const) {
+            yield* create(id)
+            const open = yield* sessions.open(id)
+            const point = { type: "checkpoint" as const, phase: "testing", milestone: "m", details: "" }
+            yield* open.update(({ run }) => Effect.succeed([{ ...point, at: at(hours), run }]))
+          }
+          yield* project
+          fs.rmSync(status("new-1"))
+          fs.rmSync(status("old-1"))
+          const faults = yield* verify
+          assert.deepStrictEqual(
+            faults.map(({ file, message }) => [path.basename(file), message]),
+            [["new-1.json", "it is missing"]]
+          )
         })
       )
     })
