@@ -242,7 +242,10 @@ describe("the files that scripts write too", () => {
       yield* files.update("b", () => [])
       // A script that writes in several steps may be seen more than once.
       const seen = new Set<string>()
-      yield* Effect.forkScoped(Stream.runForEach(files.changes, (agent) => Effect.sync(() => seen.add(agent))))
+      yield* Effect.forkScoped(
+        Stream.runForEach(files.changes, (agent) => Effect.sync(() => seen.add(agent))),
+        { startImmediately: true }
+      )
       const until = (agent: string) =>
         Effect.gen(function* () {
           while (!seen.has(agent)) yield* Effect.sleep("10 millis")
