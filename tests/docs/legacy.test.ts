@@ -41,7 +41,7 @@ describe("docs/legacy.md", () => {
   it("has an example that runs: an old agent and a session on one folder", () => {
     const data = join(work, "example")
     const path = `${join(root, "node_modules", ".bin")}:${process.env["PATH"]}`
-    const ran = spawnSync(join(root, "examples/07-beside-scripts/run.sh"), {
+    const ran = spawnSync(join(root, "examples/04-beside-scripts/run.sh"), {
       cwd: work,
       encoding: "utf8",
       env: { ...process.env, PATH: path, SARTOR_DATA_DIR: data }
