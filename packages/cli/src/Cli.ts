@@ -48,6 +48,7 @@ import { wakeAck } from "./commands/WakeAck.ts"
 import { wakeAudit } from "./commands/WakeAudit.ts"
 import { wakeDead } from "./commands/WakeDead.ts"
 import { wakeList } from "./commands/WakeList.ts"
+import { wakeWatch } from "./commands/WakeWatch.ts"
 import { wakeSend } from "./commands/WakeSend.ts"
 import { worker } from "./commands/Worker.ts"
 import * as Help from "./Help.ts"
@@ -87,7 +88,7 @@ const wake = Command.make("wake").pipe(
     { command: "sartor wake send --session impl-001 --status complete" },
     { command: "sartor wake list" }
   ]),
-  Command.withSubcommands([wakeSend, wakeList, wakeAck, wakeDead, wakeAudit])
+  Command.withSubcommands([wakeSend, wakeList, wakeWatch, wakeAck, wakeDead, wakeAudit])
 )
 
 const handoff = Command.make("handoff").pipe(

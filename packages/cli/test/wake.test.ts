@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { build } from "./internal/bundle.ts"
-import { errorOf, type Place, place } from "./internal/sartor.ts"
+import { errorOf, type Place, place, until } from "./internal/sartor.ts"
 
 beforeAll(build)
 
@@ -36,6 +36,38 @@ describe.concurrent("sartor wake", () => {
       const { ended } = yield* start(["wake", "send", "--message", "-"], { open: true })
       const { code, stderr } = yield* ended
       assert.deepStrictEqual([code, stderr], [2, "sartor: no message came on stdin within 10 seconds\n"])
+    })
+  )
+
+  it.live("watch prints each wake once, as it comes, and acknowledges it if it is told to", () =>
+    Effect.gen(function* () {
+      const it = yield* withSession
+      const { json, start } = it
+      const before = yield* send(it, "--status", "finding", "--summary", "First")
+      const looking = yield* start(["wake", "watch", "--json"])
+      const told = (text: string) =>
+        text
+          .split("\n")
+          .slice(0, -1)
+          .map((line): Json => JSON.parse(line))
+      yield* until(() => told(looking.stdout()).length === 1)
+      const after = yield* send(it, "--status", "complete", "--summary", "Second")
+      yield* until(() => told(looking.stdout()).length === 2)
+      assert.deepStrictEqual(
+        told(looking.stdout()).map(({ wake_id }) => wake_id),
+        [before, after]
+      )
+      assert.lengthOf((yield* json<ReadonlyArray<Json>>(["wake", "list"])).document, 2)
+      const acking = yield* start(["wake", "watch", "--ack"])
+      yield* until(() => acking.stdout().split("\n").length === 3)
+      assert.match(acking.stdout(), /finding {2}to main {2}First\n.*complete {2}to main {2}Second\n$/)
+      const waiting = Effect.map(json<ReadonlyArray<Json>>(["wake", "list"]), ({ document }) => document.length)
+      yield* Effect.repeat(waiting, { until: (count) => count === 0 })
+      looking.child.kill("SIGTERM")
+      acking.child.kill("SIGTERM")
+      assert.deepStrictEqual([(yield* looking.ended).code, (yield* acking.ended).code], [143, 143])
+      const audit = yield* json<Json>(["wake", "audit"])
+      assert.deepInclude(audit.document, { committed: 2, acknowledged: 2, balanced: true })
     })
   )
 
