@@ -39,27 +39,30 @@ export const make = Effect.fnUntraced(function* (
     { capacity, revive }: { readonly capacity?: number | undefined; readonly revive?: boolean | undefined }
   ) {
     const isFull = () => capacity !== undefined && log.state.live >= capacity
-    // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
-    if (log.state.items.has(id) || isFull()) yield* log.refresh
-    const known = log.state.items.get(id)
     const isKnown = (item: QueueLog.Item<unknown>) => revive !== true || !QueueLog.isSettled(item.state)
-    if (known !== undefined && isKnown(known)) return yield* Effect.as(log.durable(), known.state)
-    if (isFull()) return yield* terms.full(queue, capacity ?? 0)
-    const [added] = yield* log.append([
-      {
-        type: "offered",
-        id,
-        payload,
-        priority,
-        ...(delay === undefined ? {} : yield* dueIn(delay)),
-        ...(capacity === undefined ? {} : { capacity }),
-        // Said of every offer that may start one again: another process may know the id, and this one not yet.
-        ...(revive === true ? { revive } : {})
-      }
-    ])
-    if (added === true) return "added" as const
-    const first = log.state.items.get(id)
-    return first !== undefined && isKnown(first) ? first.state : yield* terms.full(queue, capacity ?? 0)
+    const offered: QueueLog.Record = {
+      type: "offered",
+      id,
+      payload,
+      priority,
+      ...(delay === undefined ? {} : yield* dueIn(delay)),
+      ...(capacity === undefined ? {} : { capacity }),
+      // Said of every offer that may start one again: another process may know the id, and this one not yet.
+      ...(revive === true ? { revive } : {})
+    }
+    while (true) {
+      // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
+      if (log.state.items.has(id) || isFull()) yield* log.refresh
+      const known = log.state.items.get(id)
+      if (known !== undefined && isKnown(known)) return yield* Effect.as(log.durable(), known.state)
+      if (isFull()) return yield* terms.full(queue, capacity ?? 0)
+      const [added] = yield* log.append([offered])
+      if (added === true) return "added" as const
+      const first = log.state.items.get(id)
+      if (first !== undefined && isKnown(first)) return first.state
+      // Otherwise the queue was deleted while it was on its way, or there is room by now.
+      if (isFull()) return yield* terms.full(queue, capacity ?? 0)
+    }
   })
 
   return {

@@ -692,22 +692,6 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
       }
     }
   }),
-  broken(abroad, "revives only what its own opening has offered", {
-    log: (log) => {
-      const own = new Set<string>()
-      return {
-        append: (records, options) =>
-          log.append(
-            records.map((record) => {
-              if (record.type !== "offered" || own.has(record.id)) return record
-              own.add(record.id)
-              return { ...record, revive: false }
-            }),
-            options
-          )
-      }
-    }
-  }),
   broken(again, "forgets everything when it is closed", { volatile: true }),
   broken(again, "forgets attempts when it is closed", {
     log: (log) => {

@@ -151,7 +151,15 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
             : Effect.fail(LogFile.relabel("Queue.append", error))
         )
       const started = LogFile.caught(() => into.log.commit().append(item, durable, done))
-      if (Result.isFailure(started)) done(started.failure)
+      if (Result.isSuccess(started)) return
+      // Another process has deleted the queue: what counts now is found by looking, and it goes there.
+      const gone = LogFile.caught(() => {
+        if (into.log.size("read") !== undefined) return false
+        catchUp()
+        return true
+      })
+      if (Result.isFailure(gone)) return done(gone.failure)
+      return gone.success ? resume(Effect.undefined) : done(started.failure)
     })
 
   const published = (operation: string): Effect.Effect<void, TransportError.TransportError> =>
