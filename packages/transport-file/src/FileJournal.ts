@@ -81,8 +81,13 @@ export const make = Effect.fnUntraced(function* (
         const state = yield* LogFile.attempt(operation, journal.refresh)
         if (state === undefined) return
         if (state.isEmpty) {
+          // As they are now: what comes meanwhile may not be on the device yet, or in another file.
+          const { start } = state
+          const inode = journal.log.inode()
           yield* OpenLog.durable(operation, journal.log, state.cursor.position)
-          return yield* Punch.free(journal.log.path, state.start)
+          const file = () =>
+            journal.log.size("read") === undefined || journal.log.inode() !== inode ? undefined : journal.log.file()
+          return yield* Punch.free(file, start)
         }
         const appended = append(operation, key, state.version, "tombstone")
         yield* Effect.catchTag(appended, "VersionConflict", () => Effect.void)
