@@ -69,6 +69,8 @@ export interface Delivery {
  * @since 0.1.0
  */
 export interface TakeOptions {
+  /** Waits for the message of this id and leaves all others; whichever comes next by default. */
+  readonly only?: string | undefined
   /** Failures after which a message is a dead letter; 10 by default. */
   readonly maxAttempts?: number | undefined
   /** How long a message rests after a failed attempt (1 is the first); a second, doubled up to a minute, by default. */

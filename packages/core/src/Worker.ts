@@ -24,7 +24,7 @@ import * as Outbox from "./Outbox.ts"
 import * as Permits from "./Permits.ts"
 import { Queue } from "./Queue.ts"
 import * as Roster from "./Roster.ts"
-import type * as Session from "./Session.ts"
+import * as Session from "./Session.ts"
 import { type Open, Sessions } from "./Sessions.ts"
 import * as Spawn from "./Spawn.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -33,6 +33,7 @@ import type { Wakes } from "./Wakes.ts"
 import { alertOf, execute, reject } from "./internal/executing.ts"
 import { own } from "./internal/own.ts"
 import { isTransient } from "./internal/patience.ts"
+import { untilEnded } from "./internal/untilEnded.ts"
 
 /**
  * @category models
@@ -44,6 +45,8 @@ export interface Options {
   /** Where this is, for the record. */
   readonly host?: string | undefined
   readonly pid?: number | undefined
+  /** Executes this session, and leaves all others; whichever comes next by default. */
+  readonly only?: string | undefined
   /** Where they wait; the dispatch queue of the orchestrator by default. */
   readonly queue?: string | undefined
   /**
@@ -108,7 +111,8 @@ const executeNext = Effect.fnUntraced(
     const queue = yield* Queue
     const sessions = yield* Sessions
     // How often an attempt may fail is up to the session; a run whose worker died is always taken over.
-    const take = { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: backOff(yield* Random.next) }
+    const { only } = options
+    const take = { only, maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: backOff(yield* Random.next) }
     const delivery = yield* own(queue.take(options.queue ?? Spawn.queueOf(options.orchestrator), take))
     yield* options.admit ?? Effect.void
     const { alone = false, session_id, trace } = yield* Effect.mapError(decodeDispatched(delivery.payload), reject)
@@ -184,6 +188,45 @@ export const run = Effect.fn("Worker.run")(function* (
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
   const { concurrency, here = concurrency } = options
   return yield* work(options, yield* lanesOf(concurrency, here))
+})
+
+/**
+ * Executes one session that is due until it has ended or is blocked, however many attempts it takes, and answers it. Where
+ * another worker has taken it, it is waited for, and gone on with if that one dies. It asks for no permit, and is nobody's
+ * orchestrator: the wake waits for that. Interrupting it suspends the session.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bring = Effect.fn("Worker.bring")(function* (
+  id: string,
+  options: Omit<Options, "orchestrator" | "only" | "queue" | "permit"> = {}
+) {
+  const sessions = yield* Sessions
+  const session = yield* sessions.open(id, { patient: true })
+  const due = yield* session.refresh
+  if (Spawn.isDue(due)) yield* Spawn.dispatch(due)
+  const { orchestrator } = due
+  const aloneOf = Permits.aloneOf(orchestrator)
+  let isHere = false
+  const admit = Effect.sync(() => {
+    isHere = true
+  })
+  const permit = (alone: boolean) =>
+    alone ? Effect.andThen(Permits.provision(aloneOf, 1), Permits.acquire(aloneOf)) : Effect.succeed(Permits.unbounded)
+  // What this one executes ends with its wake on its way, and not before.
+  const elsewhere = Effect.andThen(
+    untilEnded(sessions, id),
+    Effect.suspend(() => (isHere ? Effect.never : Effect.void))
+  )
+  while (true) {
+    const current = yield* session.refresh
+    const { damaged_after: good, session_id, status } = current
+    if (Session.isEnded(status) || status === "blocked") return current
+    if (good !== undefined) return yield* new Session.SessionDamaged({ session_id, good })
+    isHere = false
+    yield* Effect.raceFirst(takeOne({ ...options, orchestrator, only: id, admit, permit }), elsewhere)
+  }
 })
 
 /** How many runs at once this process takes from where all can, and of those that it has spawned for itself. */

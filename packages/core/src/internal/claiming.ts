@@ -34,27 +34,30 @@ export const make = Effect.fnUntraced(function* (
     if (line.takers === 0) lines.delete(queue)
   }
 
-  /** Waits for the next message that nobody here is about to claim. */
-  const pick = Effect.fnUntraced(function* (log: Log, { picked }: Line) {
+  /** Waits for the next message that nobody here is about to claim, or for the only one that is wanted. */
+  const pick = Effect.fnUntraced(function* (log: Log, { picked }: Line, only: string | undefined) {
     while (true) {
       const revision = log.revision()
       yield* log.glance
       const now = yield* Clock.currentTimeMillis
       const ready = log.state.next(now, picked)
-      if (Option.isSome(ready)) return ready.value
+      if (only === undefined && Option.isSome(ready)) return ready.value
       const monotonic = yield* monotonicMillis
-      const abandoned = expired(log.state, monotonic, logs.isGone, picked)
-      if (Option.isSome(abandoned)) return abandoned.value
+      const found =
+        only === undefined
+          ? expired(log.state, monotonic, logs.isGone, picked)
+          : takeable(log.state.items.get(only), monotonic, logs.isGone)
+      if (Option.isSome(found)) return found.value
       yield* Effect.interruptible(Effect.timeoutOption(log.changed(revision), untilNext(log.state, now, monotonic)))
     }
   })
 
   /** Nothing if somebody else was faster. */
-  const attempt = Effect.fnUntraced(function* (log: Log, line: Line, lease: number) {
+  const attempt = Effect.fnUntraced(function* (log: Log, line: Line, lease: number, only: string | undefined) {
     const { gate, picked } = line
     const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
     yield* gate.enter
-    const { claim, id } = yield* Effect.onExit(pick(log, line), (exit) => {
+    const { claim, id } = yield* Effect.onExit(pick(log, line, only), (exit) => {
       if (Exit.isSuccess(exit)) picked.add(exit.value.id)
       return gate.leave
     })
@@ -73,21 +76,23 @@ export const make = Effect.fnUntraced(function* (
     return { nonce, message: { id, payload, priority, attempt, offeredAt } }
   })
 
-  const untilClaimed = Effect.fnUntraced(function* (log: Log, line: Line, lease: number) {
+  const untilClaimed = Effect.fnUntraced(function* (log: Log, line: Line, lease: number, only: string | undefined) {
     while (true) {
-      const taken = yield* attempt(log, line, lease)
+      const taken = yield* attempt(log, line, lease, only)
       if (taken !== undefined) return taken
     }
   })
 
   // No generator is written within what runs for each take: each new one leaves something behind until V8 collects its old space, and
   // that keeps all that the generator knew in memory.
-  const claim = (queue: string, log: Log, lease: number) =>
+  const claim = (queue: string, log: Log, lease: number, only: string | undefined) =>
     Effect.suspend(() => {
-      const line = lineOf(queue)
+      // Who waits for one message keeps nobody from the others.
+      const name = only === undefined ? queue : `${queue} ${only}`
+      const line = lineOf(name)
       return Effect.ensuring(
-        untilClaimed(log, line, lease),
-        Effect.sync(() => leave(queue, line))
+        untilClaimed(log, line, lease, only),
+        Effect.sync(() => leave(name, line))
       )
     })
 
@@ -126,10 +131,13 @@ export const make = Effect.fnUntraced(function* (
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
     let hold: renewing.Hold | undefined
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { message, nonce } = yield* Effect.acquireRelease(claim(queue, log, lease), ({ message, nonce }, exit) => {
-      if (hold !== undefined) leases.letGo(hold)
-      return settleBy(log, message.id, nonce, exit, options)
-    })
+    const { message, nonce } = yield* Effect.acquireRelease(
+      claim(queue, log, lease, options.only),
+      ({ message, nonce }, exit) => {
+        if (hold !== undefined) leases.letGo(hold)
+        return settleBy(log, message.id, nonce, exit, options)
+      }
+    )
     const { id } = message
     hold = leases.hold({ log, id, claim: nonce, lease })
     const isHeld = () => log.state.items.get(id)?.claim?.id === nonce
@@ -154,11 +162,26 @@ const expired = (
   skip: ReadonlySet<string>
 ): Option.Option<QueueLog.Item<unknown>> => {
   for (const item of state.inFlight) {
-    if (skip.has(item.id) || item.claim === undefined) continue
-    if (monotonic - item.claim.heard > item.claim.lease || isGone(item.claim.owner)) return Option.some(item)
+    if (!skip.has(item.id) && isExpired(item, monotonic, isGone)) return Option.some(item)
   }
   return Option.none()
 }
+
+/** A message that can be claimed now. */
+const takeable = (
+  item: QueueLog.Item<unknown> | undefined,
+  monotonic: number,
+  isGone: (owner: QueueLog.Owner) => boolean
+): Option.Option<QueueLog.Item<unknown>> =>
+  item !== undefined && (item.state === "ready" || isExpired(item, monotonic, isGone))
+    ? Option.some(item)
+    : Option.none()
+
+const isExpired = (
+  { claim }: QueueLog.Item<unknown>,
+  monotonic: number,
+  isGone: (owner: QueueLog.Owner) => boolean
+): boolean => claim !== undefined && (monotonic - claim.heard > claim.lease || isGone(claim.owner))
 
 /** How long nothing can become takeable by itself, in milliseconds. */
 const untilNext = (state: QueueLog.View, now: number, monotonic: number) => {

@@ -100,6 +100,21 @@ export const cases = <Storage = never>(
       })
     },
     {
+      name: "hands a message to who waits for it alone, past those before it, and those to the others",
+      run: Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        const wanted = yield* Effect.forkChild(completed("only", { only: "b" }), { startImmediately: true })
+        yield* queue.offer("only", { id: "a", payload: null, priority: 9 })
+        yield* untilItWaits
+        assert.strictEqual(yield* queue.stateOf("only", "a"), "ready")
+        assert.strictEqual((yield* completed("only")).id, "a")
+        yield* queue.offer("only", { id: "c", payload: null, priority: 9 })
+        yield* queue.offer("only", { id: "b", payload: null })
+        assert.strictEqual((yield* soon(Fiber.join(wanted))).id, "b")
+        assert.strictEqual((yield* completed("only")).id, "c")
+      })
+    },
+    {
       name: "completes what succeeds",
       run: Effect.gen(function* () {
         const queue = yield* Queue.Queue

@@ -70,6 +70,7 @@ const once = "adds an id once, however many offer it"
 const order = "hands out by priority, then first in, first out"
 const payload = "gives a payload back as it was"
 const shared = "never hands a message to two takers"
+const only = "hands a message to who waits for it alone, past those before it, and those to the others"
 const success = "completes what succeeds"
 const failure = "retries what fails, after the delay and with the next attempt"
 const rejected = "makes a rejected message a dead letter at once, with the reason and the original payload"
@@ -204,6 +205,11 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
     success,
     "buries what succeeded",
     writing("completed", (record) => ({ ...record, type: "dead", reason: "succeeded" }))
+  ),
+  broken(
+    only,
+    "gives whatever comes next to who waits for one message",
+    port((queue) => ({ take: (name, options) => queue.take(name, { ...options, only: undefined }) }))
   ),
   broken(success, "counts the first attempt as 0", {
     state: (state) => ({
