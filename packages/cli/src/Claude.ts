@@ -46,6 +46,26 @@ export const runnerWithKey = Effect.gen(function* () {
 })
 
 /**
+ * The runner of one session that is for Claude; a missing key is bad input.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const runnerOf = Effect.fnUntraced(function* (sessionId: string) {
+  const { ClaudeRunner } = yield* claude
+  return { claude: ClaudeRunner.make(yield* account(`session ${sessionId} is executed by Claude`)) }
+})
+
+/**
+ * What is wrong with the names of tools.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const problemInTools = (names: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
+  names.length === 0 ? Effect.succeed(undefined) : Effect.map(claude, ({ ToolNames }) => ToolNames.problemIn(names))
+
+/**
  * How the claims of a run are matched.
  *
  * @category configuration

@@ -89,6 +89,8 @@ export const sessionInFull = (
   legacy: foreign.size === 0 ? undefined : Object.fromEntries(foreign),
   checkpoints: shown.checkpoints,
   usage: shown.usage,
+  result: shown.result,
+  error: shown.status === "complete" ? undefined : shown.error,
   pending_wakes: pending.map(wake)
 })
 

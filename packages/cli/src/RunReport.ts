@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Sessions, type WorkflowRun } from "@sartor/core"
+import { type Session, Sessions, type WorkflowRun } from "@sartor/core"
 import { Effect, FileSystem, Path, type PlatformError, Random } from "effect"
 import * as Failure from "./Failure.ts"
 import type { Look } from "./Output.ts"
@@ -104,12 +104,12 @@ const notWritten = (form: Form, file: string, error: PlatformError.PlatformError
 }
 
 /**
- * The exit of a command that has run a workflow, by how the run ended.
+ * The exit of a command that has run a workflow or a session, by how that ended.
  *
  * @category configuration
  * @since 0.1.0
  */
-export const exitOf = (status: WorkflowRun.Document["status"]): number => {
+export const exitOf = (status: WorkflowRun.Document["status"] | Session.Session["status"]): number => {
   switch (status) {
     case "complete":
       return 0

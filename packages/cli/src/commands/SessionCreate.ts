@@ -9,6 +9,7 @@ import { Command, Flag } from "effect/cli"
 import * as Arguments from "../Arguments.ts"
 import * as Documents from "../Documents.ts"
 import { Output } from "../Output.ts"
+import * as SessionRunner from "../SessionRunner.ts"
 import * as Transport from "../Transport.ts"
 
 /**
@@ -30,11 +31,13 @@ export const sessionCreate = Command.make(
     prompt: Arguments.text("prompt", "text", "What it has to do"),
     meta: Arguments.many("meta", "key=value", "Something to know about it; may be given again"),
     parent: Arguments.text("parent", "id", "The session that it belongs to"),
-    orchestrator: Arguments.text("orchestrator", "name", "Who is woken; main by default")
+    orchestrator: Arguments.text("orchestrator", "name", "Who is woken; main by default"),
+    ...SessionRunner.flags
   },
-  Effect.fnUntraced(function* ({ id, meta, orchestrator, parent, prompt, role, taskType }) {
+  Effect.fnUntraced(function* ({ id, meta, orchestrator, parent, prompt, role, taskType, ...work }) {
     const output = yield* Output
     const options = {
+      ...(yield* SessionRunner.read(work, Option.getOrUndefined(prompt))),
       role,
       taskType,
       id: Option.getOrUndefined(id),
@@ -58,6 +61,15 @@ export const sessionCreate = Command.make(
   Command.withDescription("Create a session and print its id"),
   Command.withExamples([
     { command: 'sartor session create --role auditor --task-type security --prompt "Audit ./site"' },
-    { command: "sartor session create --role implementer --task-type feature --id impl-001 --meta ticket=42 --json" }
+    { command: "sartor session create --role implementer --task-type feature --id impl-001 --meta ticket=42 --json" },
+    {
+      command:
+        'sartor session create --role auditor --task-type links --prompt "./site" --runner command -- node agent.mjs',
+      description: "Executed here, by session resume"
+    },
+    {
+      command:
+        'sartor session create --role auditor --task-type security --prompt "Audit it" --runner claude --tool read_file'
+    }
   ])
 )
