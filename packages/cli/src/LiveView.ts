@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { Workflow, WorkflowFile } from "@sartor/core"
-import { Clock, Effect, Option, Semaphore } from "effect"
+import { Clock, Effect, Option } from "effect"
+import * as Canvas from "./Canvas.ts"
 import type { Look, Output } from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Progress from "./Progress.ts"
@@ -164,9 +165,6 @@ const typed = {
 }
 const codes = { waiting: "2", running: "36", complete: "32", failed: "31", blocked: "33", skipped: "2" } as const
 
-const hideCursor = "\u001b[?25l"
-const showCursor = "\u001b[?25h"
-
 /**
  * Draws the view on stderr until the scope closes, and answers what takes the events. What is said on stderr meanwhile
  * appears above it.
@@ -179,43 +177,18 @@ export const show = Effect.fnUntraced(function* (
   workflow: WorkflowFile.Workflow,
   options: { /** Whether the last view stays. */ readonly stays: boolean }
 ) {
-  const lock = yield* Semaphore.make(1)
   let state = initial(workflow, yield* Clock.currentTimeMillis)
-  let drawn: ReadonlyArray<string> = []
-
-  /** Goes back to where the last view began, however a resized terminal has broken its lines since. */
-  const erase = (columns: number) => {
-    const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(visible(line) / columns)), 0)
-    return drawn.length === 0 ? "" : `\r${rows > 1 ? `\u001b[${rows - 1}A` : ""}\u001b[J`
-  }
-  const draw = (above: string) =>
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const look = yield* output.look("stderr")
-      const { columns, rows } = Option.getOrElse(yield* Process.size("stderr"), () => ({ columns: 80, rows: 24 }))
+  const draw = yield* Canvas.open(output, {
+    stream: "stderr",
+    stays: options.stays,
+    frame: Effect.fnUntraced(function* (room) {
       const stopping = Option.isSome(yield* Process.stoppedBy)
-      const next = frame({ ...state, stopping }, now, { ...look, width: Math.max(20, columns - 1), rows })
-      const text = `${erase(columns)}${above}${next.join("\n")}`
-      drawn = next
-      yield* Effect.ignore(Process.write("stderr", text))
-    }).pipe(lock.withPermit)
-
-  const restore = yield* Process.writeAtExit(`\n${showCursor}`)
-  yield* Effect.acquireRelease(Effect.ignore(Process.write("stderr", hideCursor)), () =>
-    Effect.gen(function* () {
-      const { columns } = Option.getOrElse(yield* Process.size("stderr"), () => ({ columns: 80 }))
-      if (options.stays) yield* draw("")
-      yield* Effect.ignore(Process.write("stderr", `${options.stays ? "\n" : erase(columns)}${showCursor}`))
-      yield* restore
+      return frame({ ...state, stopping }, yield* Clock.currentTimeMillis, room)
     })
-  )
-  yield* output.takeScreen({ write: draw })
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(draw(""), Effect.sleep("120 millis"))))
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(draw, Effect.sleep("120 millis"))))
   return (event: Workflow.Event) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       state = apply(state, event, now)
     })
 })
-
-/** Columns of a line without its colours. */
-const visible = (line: string) => Text.cells(Text.clean(line))

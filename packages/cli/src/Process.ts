@@ -103,15 +103,15 @@ export const size = (
   })
 
 /**
- * Writes to stderr when this process ends, however: for what has to be put back on a terminal. Answers how to take it back.
+ * Writes to a terminal when this process ends, however: for what has to be put back there. Answers how to take it back.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const writeAtExit = (text: string): Effect.Effect<Effect.Effect<void>> =>
+export const writeAtExit = (stream: Stream, text: string): Effect.Effect<Effect.Effect<void>> =>
   Effect.sync(() => {
     const restore = () => {
-      if (process.stderr.isTTY) NodeFs.writeSync(2, text)
+      if (process[stream].isTTY) NodeFs.writeSync(process[stream].fd, text)
     }
     process.once("exit", restore)
     return Effect.sync(() => process.off("exit", restore))

@@ -238,7 +238,7 @@ describe.concurrent("sartor session", () => {
       const empty = yield* json<object>(["monitor", "--once"])
       const { at, ...nothing } = { at: "", ...empty.document }
       assert.match(at, /Z$/)
-      assert.deepStrictEqual(nothing, { sessions: [], runs: [], queues: [], wakes: [] })
+      assert.deepStrictEqual(nothing, { sessions: [], runs: [], queues: [], wakes: [], alerts: [] })
       yield* sartor(["session", "create", "--role", "auditor", "--task-type", "x", "--id", "one-1"])
       yield* sartor(["wake", "send", "--session", "one-1", "--status", "blocked", "--summary", "Which one?"])
       const { document } = yield* json<Record<string, ReadonlyArray<Record<string, unknown>>>>(["monitor", "--once"])

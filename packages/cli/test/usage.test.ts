@@ -84,7 +84,7 @@ describe.concurrent("what every command does", () => {
         [["run", "x.yaml", "--max-parallel", "many"], /--max-parallel cannot be "many": use a whole number/],
         [["runs", "list", "--connect-timeout", "soon"], /--connect-timeout cannot be "soon"/],
         [["runs", "list", "--namespace", "../x"], /--namespace cannot be "\.\.\/x"/],
-        [["monitor"], /the live view is not built yet\n +"sartor monitor --once"/],
+        [["monitor", "--onse"], /has no flag --onse\n +did you mean "--once"\?/],
         [["completions", "tcsh"], /use bash, zsh, fish or powershell/]
       ]
       const ends = yield* Effect.forEach(wrong, ([args]) => sartor(args), { concurrency: 4 })

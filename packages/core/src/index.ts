@@ -1,6 +1,7 @@
 export * as Agent from "./Agent.ts"
 export * as AgentRunner from "./AgentRunner.ts"
 export * as Alert from "./Alert.ts"
+export * as Alerts from "./Alerts.ts"
 export * as Branch from "./Branch.ts"
 export * as Budget from "./Budget.ts"
 export * as Census from "./Census.ts"

@@ -1,5 +1,6 @@
 import { Clock, DateTime, Effect, Metric, Option } from "effect"
 import * as Alert from "../Alert.ts"
+import * as Alerts from "../Alerts.ts"
 import * as Permits from "../Permits.ts"
 import { Queue } from "../Queue.ts"
 import type { Session } from "../Session.ts"
@@ -54,19 +55,14 @@ export const makeWatch = (orchestrator: string, alert: (alert: Alert.Alert) => E
   /** Of those that run, who should have told of an end by now. */
   const overdue = Effect.fnUntraced(function* (sessions: ReadonlyArray<Session>) {
     const now = yield* Clock.currentTimeMillis
-    for (const { limits, run, runs, session_id, status } of sessions) {
-      const began = Option.flatMap(Option.fromNullishOr(runs.at(-1)?.started_at), DateTime.make)
-      if (status !== "running" || Option.isNone(began)) continue
-      const value = now - DateTime.toEpochMillis(began.value)
-      const key = `${session_id}/${run}`
-      if (value <= limits.timeout + grace || late.has(key)) continue
-      late.add(key)
-      yield* alert({ type: "no_wake", session_id, run, value, limit: limits.timeout })
+    for (const session of sessions) {
+      const key = `${session.session_id}/${session.run}`
+      for (const found of late.has(key) ? [] : Alerts.overdue(now, session)) {
+        late.add(key)
+        yield* alert(found)
+      }
     }
   })
 
   return { acknowledged, collided, look, overdue, refused }
 }
-
-/** How long the worker of a run has to end it once its time is over, in milliseconds. */
-const grace = 15_000
