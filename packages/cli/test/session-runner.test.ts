@@ -170,6 +170,30 @@ describe.concurrent("sartor session create --runner", () => {
     })
   )
 
+  it.live("prints claims, issues and files of a result, a line each", () =>
+    Effect.gen(function* () {
+      const here = yield* place
+      const result = {
+        type: "result",
+        summary: "Read",
+        claims: [{ topic: "colour", claim: "it is red", confidence: 0.7, severity: "low" }],
+        issues: [{ severity: "high", description: "It burns" }],
+        files: ["a.txt", { path: "b.txt" }]
+      }
+      const command = ["echo", JSON.stringify(result)]
+      const task = ["--role", "auditor", "--task-type", "x", "--id", "one-1"]
+      yield* here.sartor(["session", "create", ...task, "--runner", "command", "--", ...command])
+      const { stdout } = yield* here.sartor(["session", "resume", "one-1"])
+      assert.deepStrictEqual(stdout.split("\n").slice(2, -1), [
+        "result   Read",
+        "claims   colour: it is red (low, 70.0 %)",
+        "issues   high: It burns",
+        "files    a.txt",
+        "         b.txt"
+      ])
+    })
+  )
+
   it.live("executes a fork with the runner of its origin, knowing what that knew", () =>
     Effect.gen(function* () {
       const here = yield* place
@@ -197,6 +221,7 @@ describe.concurrent("sartor session create --runner", () => {
         [["--runner", "claude", "--prompt", "x", "--env", "A=1"], "env", /--env is not for --runner claude/],
         [["--runner", "claude", "--prompt", "x", "--tool", "read_flie"], "tool", /did you mean read_file/],
         [["--runner", "claude", "--prompt", "x", "--budget", "tokens=many"], "budget", /above 0/],
+        [["--runner", "claude", "--prompt", "x", "--budget", "turns=1.5"], "budget", /whole numbers/],
         [["--runner", "claude", "--prompt", "x", "--budget", "days=1"], "budget", /use tokens, cost_usd or turns/],
         [["--runner", "command", "--timeout", "soon", "--", "node"], "timeout", /use a time from 1ms to 240h/],
         [["--runner", "command", "--retries", "101", "--", "node"], "retries", /0 to 100/]
