@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import * as AgentRunner from "../src/AgentRunner.ts"
+import * as Branch from "../src/Branch.ts"
 import * as FunctionRunner from "../src/FunctionRunner.ts"
 import * as Outbox from "../src/Outbox.ts"
 import * as Queue from "../src/Queue.ts"
@@ -119,6 +120,21 @@ describe("Worker.bring", () => {
       yield* Outbox.cancel("one-1", "enough")
       assert.strictEqual((yield* pass(Fiber.join(work))).status, "cancelled")
       assert.strictEqual((yield* pass(bring("one-1", () => Effect.die("it must not run")))).status, "cancelled")
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("goes on with one that somebody rolls back meanwhile", () =>
+    Effect.gen(function* () {
+      yield* create("one-1")
+      const begun = yield* Deferred.make<void>()
+      const work = yield* Effect.forkChild(
+        bring("one-1", ({ run }) =>
+          run === 1 ? Effect.andThen(Deferred.succeed(begun, undefined), Effect.never) : Effect.succeed(`run ${run}`)
+        )
+      )
+      yield* pass(Deferred.await(begun))
+      yield* Branch.rollback("one-1", "1")
+      assert.strictEqual((yield* pass(Fiber.join(work))).result?.summary, "run 2")
     }).pipe(Effect.provide(services))
   )
 
