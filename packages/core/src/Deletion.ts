@@ -25,7 +25,7 @@ import * as Worker from "./Worker.ts"
 import * as WorkflowRun from "./WorkflowRun.ts"
 import * as WorkflowRuns from "./WorkflowRuns.ts"
 import { own } from "./internal/own.ts"
-import * as Replica from "./internal/Replica.ts"
+import * as replicas from "./internal/replicas.ts"
 
 /**
  * Something still needs the session. Nothing was deleted.
@@ -323,24 +323,11 @@ const finishAll = Effect.gen(function* () {
 })
 
 const journalOf = Effect.fnUntraced(function* (id: string) {
-  return Replica.make<Session.Session | undefined, Session.Record, Schema.Json, Session.IllegalTransition>({
-    journal: yield* Journal,
-    key: `session/${id}`,
-    record: RecordJson,
-    initial: undefined,
-    apply: Session.apply,
-    salvage: Session.salvage
-  })
+  return replicas.session(yield* Journal, `session/${id}`)
 })
 
 const inboxOf = Effect.fnUntraced(function* (orchestrator: string) {
-  return Replica.make<Inbox.Inbox, Inbox.Record, typeof Inbox.Record.Encoded, never>({
-    journal: yield* Journal,
-    key: `inbox/${orchestrator}`,
-    record: Inbox.Record,
-    initial: Inbox.empty,
-    apply: Inbox.apply
-  })
+  return replicas.inbox(yield* Journal, `inbox/${orchestrator}`)
 })
 
 const RecordJson: Schema.Codec<Session.Record, Schema.Json> = Schema.toCodecJson(Session.Record)

@@ -213,13 +213,7 @@ export const layer: Layer.Layer<Flags, InvalidFlag | TransportError, Journal> = 
   Effect.gen(function* () {
     const journal = yield* Journal
     const environment = yield* fromEnvironment
-    const stored = Replica.make<Values, typeof Record.Type, Schema.Json, never>({
-      journal,
-      key,
-      record: RecordJson,
-      initial: allOn,
-      apply: (flags, record) => Result.succeed({ ...flags, ...record.flags })
-    })
+    const stored = replica(journal, key)
     const reportOf = (stored: Values): Report => {
       const state = (name: Name) => ({
         value: environment[name] && stored[name],
@@ -311,6 +305,11 @@ const key = "flags"
 
 const RecordJson: Schema.Codec<typeof Record.Type, Schema.Json> = Schema.toCodecJson(Record)
 const decodeRecord = Schema.decodeUnknownEffect(RecordJson)
+const replica = Replica.define<Values, typeof Record.Type, Schema.Json, never>({
+  record: RecordJson,
+  initial: allOn,
+  apply: (flags, record) => Result.succeed({ ...flags, ...record.flags })
+})
 
 const reportFixed = (flags: Values): Report => {
   const state = (value: boolean) => ({ value, environment: value, stored: true })

@@ -263,13 +263,7 @@ const existing = (id: string, handoff: Handoff.Handoff | undefined) =>
   handoff === undefined ? Effect.fail(new HandoffNotFound({ handoff_id: id })) : Effect.succeed(handoff)
 
 const open = Effect.fnUntraced(function* (id: string) {
-  return Replica.make<Handoff.Handoff | undefined, Handoff.Record, Schema.Json, Handoff.IllegalHandoff>({
-    journal: yield* Journal,
-    key: keyOf(id),
-    record: RecordJson,
-    initial: undefined,
-    apply: Handoff.apply
-  })
+  return replica(yield* Journal, keyOf(id))
 })
 
 /** What the content leaves out, as the session has it. */
@@ -312,3 +306,8 @@ const idOf = (key: string) => `handoff_${key.slice("handoff/".length).replace("-
 const isId = Schema.is(Handoff.Id)
 const decodeContent = Schema.decodeUnknownEffect(Handoff.Content)
 const RecordJson: Schema.Codec<Handoff.Record, Schema.Json> = Schema.toCodecJson(Handoff.Record)
+const replica = Replica.define<Handoff.Handoff | undefined, Handoff.Record, Schema.Json, Handoff.IllegalHandoff>({
+  record: RecordJson,
+  initial: undefined,
+  apply: Handoff.apply
+})

@@ -18,7 +18,7 @@ import { createdOf, type InvalidField } from "./internal/creating.ts"
 import * as here from "./internal/here.ts"
 import { nowText } from "./internal/now.ts"
 import { isTransient } from "./internal/patience.ts"
-import * as Replica from "./internal/Replica.ts"
+import * as replicas from "./internal/replicas.ts"
 import * as Logs from "./internal/sessionLogs.ts"
 import { weightOf } from "./internal/sessionWeight.ts"
 import * as Shelf from "./internal/Shelf.ts"
@@ -169,15 +169,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
     const logKeyOf = (id: string) => (unkept.has(id) ? `${here.prefix}log/${id}` : `log/${id}`)
     const keyOf = (id: string) => (unkept.has(id) ? hereKeyOf(id) : keptKeyOf(id))
 
-    const replica = (id: string, key = keptKeyOf(id)) =>
-      Replica.make<Session.Session | undefined, Session.Record, Schema.Json, Session.IllegalTransition>({
-        journal,
-        key,
-        record: RecordJson,
-        initial: undefined,
-        apply: Session.apply,
-        salvage: Session.salvage
-      })
+    const replica = (id: string, key = keptKeyOf(id)) => replicas.session(journal, key)
     /** What was read before: of it, only what is new is read again. */
     const shelf = Shelf.make(shelfLimit, (id) => replica(id))
     const sizes = new WeakMap<object, number>()
@@ -389,7 +381,6 @@ export { InvalidField } from "./internal/creating.ts"
 export { LogChunk } from "./internal/sessionLogs.ts"
 export { nowText }
 
-const RecordJson: Schema.Codec<Session.Record, Schema.Json> = Schema.toCodecJson(Session.Record)
 const isSessionId = Schema.is(SessionId.SessionId)
 
 const known = (id: string) => SessionId.parse(id).pipe(Effect.mapError(() => new SessionNotFound({ session_id: id })))

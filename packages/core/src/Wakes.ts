@@ -19,7 +19,7 @@ import * as Ledger from "./internal/ledger.ts"
 import { oldestFirst } from "./internal/oldestFirst.ts"
 import { own } from "./internal/own.ts"
 import * as Polling from "./internal/polling.ts"
-import * as Replica from "./internal/Replica.ts"
+import * as replicas from "./internal/replicas.ts"
 import * as Shelf from "./internal/Shelf.ts"
 
 /**
@@ -152,15 +152,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
     const queue = yield* Queue
     const sessions = yield* Sessions
 
-    const shelf = Shelf.make(shelfLimit, (key) =>
-      Replica.make<Inbox.Inbox, Inbox.Record, typeof Inbox.Record.Encoded, never>({
-        journal,
-        key,
-        record: Inbox.Record,
-        initial: Inbox.empty,
-        apply: Inbox.apply
-      })
-    )
+    const shelf = Shelf.make(shelfLimit, (key) => replicas.inbox(journal, key))
     const inboxAt = (key: string) => {
       const { refresh, update } = shelf.get(key)
       const weigh = (state: Inbox.Inbox) => Effect.sync(() => shelf.weigh(key, 1 + HashSet.size(state.acknowledged)))

@@ -57,13 +57,7 @@ export const open = Effect.fnUntraced(function* (
   { patient }: OpenOptions = {}
 ): Effect.fn.Return<Log, never, Journal> {
   const journal = yield* Journal
-  const log = Replica.make({
-    journal,
-    key: `workflow/${runId}`,
-    record: RecordJson,
-    initial: WorkflowRun.empty,
-    apply: WorkflowRun.apply
-  })
+  const log = replica(journal, `workflow/${runId}`)
   return patient === true ? { ...log, ...log.patient } : log
 })
 
@@ -118,13 +112,7 @@ export const lastOf = Effect.fnUntraced(function* (workflow: Workflow) {
 
 /** The journal of which run is the last one of a workflow with its variables. */
 const identityOf = Effect.fnUntraced(function* ({ name, vars }: Workflow) {
-  return Replica.make<string | undefined, typeof Identity.Type, typeof Identity.Type, never>({
-    journal: yield* Journal,
-    key: `identity/${digest(JSON.stringify([name, vars])).slice(0, 32)}`,
-    record: Identity,
-    initial: undefined,
-    apply: (_, { run_id }) => Result.succeed(run_id)
-  })
+  return identity(yield* Journal, `identity/${digest(JSON.stringify([name, vars])).slice(0, 32)}`)
 })
 
 /**
@@ -357,5 +345,11 @@ const endingsOf = (state: WorkflowRun.WorkflowRun, sessions: ReadonlyMap<string,
   })
 
 const Identity = Schema.Struct({ run_id: Schema.String })
+const identity = Replica.define<string | undefined, typeof Identity.Type, typeof Identity.Type, never>({
+  record: Identity,
+  initial: undefined,
+  apply: (_, { run_id }) => Result.succeed(run_id)
+})
 const RecordJson: Schema.Codec<WorkflowRun.Record, Schema.Json> = Schema.toCodecJson(WorkflowRun.Record)
+const replica = Replica.define({ record: RecordJson, initial: WorkflowRun.empty, apply: WorkflowRun.apply })
 const digest = (text: string) => bytesToHex(sha256(utf8ToBytes(text)))

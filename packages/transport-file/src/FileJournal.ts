@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Option, type Scope, Stream } from "effect"
+import { Effect, identity, Option, type Scope, Stream } from "effect"
 import { Journal, Key, TransportError } from "@sartor/core"
 import * as JournalHeads from "./internal/JournalHeads.ts"
 import * as JournalLog from "./internal/JournalLog.ts"
@@ -65,11 +65,15 @@ export const make = Effect.fnUntraced(function* (
       return actual === expected ? actual : yield* new Journal.VersionConflict({ key, expected, actual })
     }),
     read: (key, after = 0) =>
-      Stream.unwrap(
-        Effect.andThen(
-          checked(key),
-          Effect.suspend(() => read(open(key), after))
-        )
+      Stream.paginate<Walking | undefined, Journal.Entry, Key.InvalidKey | TransportError.TransportError>(
+        undefined,
+        (walking) =>
+          walking === undefined
+            ? Effect.andThen(
+                checked(key),
+                Effect.suspend(() => begin(open(key), after))
+              )
+            : next(walking)
       ),
     heads: heads.list,
     watch: heads.watch,
@@ -96,31 +100,43 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
-const read = Effect.fnUntraced(function* (journal: JournalLog.JournalLog, after: number) {
-  const operation = "Journal.read"
-  const found = yield* LogFile.attempt(operation, () => {
-    const state = journal.refresh()
-    if (state === undefined || state.isEmpty || state.version <= after) return undefined
-    return { end: state.cursor.position, commit: journal.log.commit() }
+interface Walking {
+  readonly journal: JournalLog.JournalLog
+  readonly walk: JournalLog.Walk
+}
+
+/** What is read is on the device before it is handed out; the device works while it is parsed. */
+const begin = Effect.fnUntraced(function* (journal: JournalLog.JournalLog, after: number) {
+  const found = yield* LogFile.attempt(reading, () => {
+    let durable: Effect.Effect<void, TransportError.TransportError> = Effect.void
+    const begun = journal.begin(after, (end) => (durable = OpenLog.flushing(reading, journal.log, end)))
+    return begun === undefined ? undefined : { ...begun, durable, commit: journal.log.commit() }
   })
-  if (found === undefined) return Stream.empty
-  const durable = OpenLog.durable(operation, journal.log, found.end)
+  if (found === undefined) return nothing
+  const { commit, durable, page, walk } = found
+  const failure = yield* Effect.match(durable, { onFailure: identity, onSuccess: () => undefined })
+  if (failure === undefined) return paged(page, { journal, walk })
   // After a flush that failed, what was on the device before it can still be read.
-  const limit = yield* Effect.catch(Effect.as(durable, found.end), (error) => {
-    const synced = found.commit.synced()
-    return synced > 0 ? Effect.succeed(synced) : Effect.fail(error)
-  })
-  const walk = yield* LogFile.attempt(operation, () => {
+  const limit = commit.synced()
+  if (limit === 0) return yield* failure
+  const shorter = yield* LogFile.attempt(reading, () => {
     journal.refresh()
     return journal.walk(after, limit)
   })
-  return Stream.paginate(walk, (walk) =>
-    Effect.map(
-      LogFile.attempt(operation, () => journal.page(walk)),
-      ({ entries, more }) => [entries, more ? Option.some(walk) : Option.none()] as const
-    )
-  )
+  return yield* next({ journal, walk: shorter })
 })
+
+const next = (walking: Walking) =>
+  Effect.map(
+    LogFile.attempt(reading, () => walking.journal.page(walking.walk)),
+    (page) => paged(page, walking)
+  )
+
+const paged = ({ entries, more }: JournalLog.Page, walking: Walking) =>
+  [entries, more ? Option.some(walking) : Option.none<Walking>()] as const
+
+const nothing: ReturnType<typeof paged> = [[], Option.none()]
+const reading = "Journal.read"
 
 const checked = (key: string) => (Key.isKey(key) ? Effect.void : Effect.fail(new Key.InvalidKey({ key })))
 

@@ -329,6 +329,22 @@ it.live("F15: refuses a linked directory below the data directory, and writes no
   })
 )
 
+it.live("F15: refuses a directory that a link has taken the place of since it was last looked at", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const place = path.join(directory, "sartor/default/journals/some")
+    yield* open(directory, Effect.andThen(append("some/a", 0, "x"), append("some/b", 0, "y")))
+    const read = Effect.gen(function* () {
+      assert.deepStrictEqual(yield* records("some/a"), ["1 x"])
+      fs.renameSync(place, `${place}-else`)
+      fs.symlinkSync(`${place}-else`, place)
+      const error = yield* Effect.flip(records("some/b"))
+      assert.strictEqual("reason" in error ? error.reason : error._tag, "corrupt")
+    })
+    yield* open(directory, read)
+  })
+)
+
 it.live("F10: names the file and the byte of what it steps over, once a file", () =>
   Effect.gen(function* () {
     const directory = yield* temporary

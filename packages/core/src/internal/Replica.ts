@@ -24,9 +24,8 @@ export interface Replica<S, R, E> {
 /** How a call of the journal is made: once, or until it is answered. */
 type Trying = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-export interface Options<S, R, RE extends Schema.Json, E> {
-  readonly journal: Journal["Service"]
-  readonly key: string
+/** What the records of a kind of journal mean. */
+export interface Meaning<S, R, RE extends Schema.Json, E> {
   readonly record: Schema.Codec<R, RE>
   readonly initial: S
   /** What a record makes of the state, or why it can't follow on it. */
@@ -38,64 +37,67 @@ export interface Options<S, R, RE extends Schema.Json, E> {
 /** More conflicts in a row than any real contention makes. */
 const maxConflicts = 1000
 
-export const make = <S, R, RE extends Schema.Json, E extends { readonly message: string }>(
-  options: Options<S, R, RE, E>
-): Replica<S, R, E> => {
-  const { apply, initial, journal, key, salvage = Option.none } = options
-  const decode = Schema.decodeUnknownResult(options.record)
-  const encode = Schema.encodeSync(options.record)
-  const lock = Semaphore.makeUnsafe(1)
-  let state = initial
-  let version = 0
+interface Copy<S> {
+  readonly journal: Journal["Service"]
+  readonly key: string
+  state: S
+  version: number
   /** Whether there was anything to read when it was last read. */
-  let exists = false
+  exists: boolean
+}
 
-  const corrupt = (at: number, detail: string) =>
-    new TransportError({
-      operation: "Journal.read",
-      reason: "corrupt",
-      detail: `journal "${key}", version ${at}: ${detail}`
-    })
+/** Says once what a kind of journal means; what it answers follows one of them. */
+export const define = <S, R, RE extends Schema.Json, E extends { readonly message: string }>(
+  meaning: Meaning<S, R, RE, E>
+): ((journal: Journal["Service"], key: string) => Replica<S, R, E>) => {
+  const { apply, initial, salvage = Option.none } = meaning
+  const decode = Schema.decodeUnknownResult(meaning.record)
+  const encode = Schema.encodeSync(meaning.record)
 
   /** Folds what is new of some entries; answers what is wrong with one of them. */
-  const fold = (entries: ReadonlyArray<Entry>): TransportError | undefined => {
-    for (const entry of entries) {
-      const before = exists ? state : initial
-      exists = true
-      if (entry.version === version) continue
-      const next = Result.flatMap(decode(entry.record), (record) => apply(before, record, entry.version)).pipe(
-        Result.orElse((error) => Result.fromOption(salvage(before, entry.record, entry.version), () => error))
+  const fold = (copy: Copy<S>, entries: ReadonlyArray<Entry>): TransportError | undefined => {
+    for (const { record, version } of entries) {
+      const before = copy.exists ? copy.state : initial
+      copy.exists = true
+      if (version === copy.version) continue
+      const next = Result.flatMap(decode(record), (decoded) => apply(before, decoded, version)).pipe(
+        Result.orElse((error) => Result.fromOption(salvage(before, record, version), () => error))
       )
-      if (Result.isFailure(next)) return corrupt(entry.version, next.failure.message)
-      state = next.success
-      version = entry.version
+      if (Result.isFailure(next)) return corrupt(copy.key, version, next.failure.message)
+      copy.state = next.success
+      copy.version = version
     }
     return undefined
   }
 
   /** Reads from the newest known entry on: if that is gone, the key was deleted, and may be in use again. */
-  const reading = Effect.suspend(() => {
-    exists = false
-    return journal.read(key, Math.max(version - 1, 0)).pipe(
-      Stream.runForEachArray((entries) => {
-        const error = fold(entries)
+  const reading = (copy: Copy<S>) =>
+    Effect.suspend(() => {
+      copy.exists = false
+      return Stream.runForEachArray(copy.journal.read(copy.key, Math.max(copy.version - 1, 0)), (entries) => {
+        const error = fold(copy, entries)
         return error === undefined ? Effect.void : Effect.fail(error)
+      })
+    }).pipe(
+      Effect.map(() => {
+        if (copy.exists) return
+        // All of it is read again, should it come back: a store that was restored may have the same versions.
+        copy.state = initial
+        copy.version = 0
       }),
-      Effect.tap(() =>
-        Effect.sync(() => {
-          if (exists) return
-          // All of it is read again, should it come back: a store that was restored may have the same versions.
-          state = initial
-          version = 0
-        })
-      )
+      Effect.catchTag("InvalidKey", Effect.die)
     )
-  }).pipe(Effect.catchTag("InvalidKey", Effect.die))
+
+  const peek = ({ journal, key, version }: Copy<S>, count: number) =>
+    Stream.runCollect(Stream.take(journal.read(key, version), count)).pipe(
+      Effect.map((entries) => entries.map((entry) => entry.record)),
+      Effect.catchTag("InvalidKey", Effect.die)
+    )
 
   /** The version that somebody else made, if these records could not be appended. */
-  const append = Effect.fnUntraced(function* (records: ReadonlyArray<RE>, trying: Trying) {
+  const append = Effect.fnUntraced(function* (copy: Copy<S>, records: ReadonlyArray<RE>, trying: Trying) {
     let doubtful = false
-    const appended = yield* journal.append(key, version, records).pipe(
+    const appended = yield* copy.journal.append(copy.key, copy.version, records).pipe(
       Effect.tapError((error) => Effect.sync(() => (doubtful ||= isTransient(error)))),
       trying,
       Effect.catchTag("VersionConflict", Effect.succeed),
@@ -103,50 +105,58 @@ export const make = <S, R, RE extends Schema.Json, E extends { readonly message:
     )
     if (typeof appended === "number") return Option.none()
     // A try that failed may have been done all the same: then the conflict is with ourselves.
-    const next = doubtful ? yield* trying(peek(records.length)) : []
+    const next = doubtful ? yield* trying(peek(copy, records.length)) : []
     return JSON.stringify(next) === JSON.stringify(records) ? Option.none() : Option.some(appended.actual)
   })
-  const peek = (count: number) =>
-    Stream.runCollect(Stream.take(journal.read(key, version), count)).pipe(
-      Effect.map((entries) => entries.map((entry) => entry.record)),
-      Effect.catchTag("InvalidKey", Effect.die)
-    )
 
   const update = Effect.fnUntraced(function* <E2, R2>(
+    copy: Copy<S>,
     decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>,
     trying: Trying
   ) {
     for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
-      const records = yield* decide(state)
-      let next = state
-      let at = version
+      const records = yield* decide(copy.state)
+      let next = copy.state
+      let at = copy.version
       for (const record of records) next = yield* Effect.fromResult(apply(next, record, ++at))
       const conflict =
         records.length === 0
           ? Option.none()
           : yield* append(
+              copy,
               records.map((record) => encode(record)),
               trying
             )
       if (Option.isNone(conflict)) {
-        state = next
-        version = at
-        return state
+        copy.state = next
+        copy.version = at
+        return next
       }
-      yield* trying(reading)
+      yield* trying(reading(copy))
       // The key was deleted, and its versions go on.
-      if (!exists) version = Math.max(version, conflict.value)
+      if (!copy.exists) copy.version = Math.max(copy.version, conflict.value)
     }
     return yield* new TransportError({
       operation: "Journal.append",
       reason: "unavailable",
-      detail: `journal "${key}" changed ${maxConflicts} times while one append was tried`
+      detail: `journal "${copy.key}" changed ${maxConflicts} times while one append was tried`
     })
   })
 
-  const ways = (trying: Trying): Replica<S, R, E>["patient"] => ({
-    refresh: lock.withPermit(Effect.map(trying(reading), () => state)),
-    update: (decide) => lock.withPermit(update(decide, trying))
-  })
-  return { ...ways(identity), current: () => state, version: () => version, patient: ways(patiently) }
+  return (journal, key) => {
+    const copy: Copy<S> = { journal, key, state: initial, version: 0, exists: false }
+    const lock = Semaphore.makeUnsafe(1)
+    const ways = (trying: Trying): Replica<S, R, E>["patient"] => ({
+      refresh: lock.withPermit(Effect.map(trying(reading(copy)), () => copy.state)),
+      update: (decide) => lock.withPermit(update(copy, decide, trying))
+    })
+    return { ...ways(identity), current: () => copy.state, version: () => copy.version, patient: ways(patiently) }
+  }
 }
+
+const corrupt = (key: string, version: number, detail: string) =>
+  new TransportError({
+    operation: "Journal.read",
+    reason: "corrupt",
+    detail: `journal "${key}", version ${version}: ${detail}`
+  })

@@ -14,6 +14,8 @@ export interface Directories {
    * found after a power loss, whoever has created it.
    */
   readonly publish: (operation: string, file: string) => Effect.Effect<void, TransportError.TransportError>
+  /** Refuses a file that is reached through a link below the data directory. */
+  readonly check: (file: string) => void
   /** These were missing, and made anew. */
   readonly forget: (directories: ReadonlyArray<string>) => void
 }
@@ -33,6 +35,8 @@ export const make = (
 ): Directories => {
   /** Directories whose own entry is known to be on the device. */
   const published = new Set<string>()
+  /** Directories that no link led to when they were looked at: one look tells whether one is still the same. */
+  const checked = new Map<string, string>()
   const flushes = new Map<string, Flush>()
 
   const flushOf = (place: string): Flush => {
@@ -83,6 +87,12 @@ export const make = (
       yield* Effect.forEach(unsynced, (place) => synced(operation, place), { concurrency: "unbounded" })
       for (const place of way) published.add(place)
     }),
+    check: (file) => {
+      const parent = path.dirname(file)
+      const found = LogFile.directoryAt(parent)
+      if (found !== undefined && checked.get(parent) === found) return
+      if (LogFile.checkParents(directory, file) && found !== undefined) checked.set(parent, found)
+    },
     forget: (directories) => {
       for (const made of directories) published.delete(made)
     }

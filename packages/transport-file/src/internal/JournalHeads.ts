@@ -53,13 +53,14 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
   }
 
   const inspect = (key: string, file: string) => {
-    const found = LogFile.look(file)
     const before = known.get(key)
-    if (found === undefined || (before?.size === found.size && before.inode === found.inode)) return
+    if (before !== undefined) {
+      const found = LogFile.look(file)
+      if (found === undefined || (before.size === found.size && before.inode === found.inode)) return
+    }
     const journal = opened(key)
     const looked = journal ?? JournalLog.make(store, file)
-    looked.refresh()
-    observe(key, looked)
+    if (looked.refresh() !== undefined) observe(key, looked)
     if (journal === undefined) looked.log.close()
   }
 

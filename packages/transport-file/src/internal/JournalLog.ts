@@ -17,6 +17,11 @@ export interface JournalLog {
   readonly head: () => Omit<Journal.Head, "key"> & { readonly size: number; readonly isEmpty: boolean }
   /** Writes one frame: the JSON text of records, or a tombstone. It is not on the device yet. */
   readonly append: (expected: number, addition: Addition, options?: { readonly published: boolean }) => Appended
+  /**
+   * Looks at what is new, and reads the first of the entries after a version; nothing if there are none. Tells how far they go
+   * before it reads them.
+   */
+  readonly begin: (after: number, found: (end: number) => void) => Begun | undefined
   /** Begins a walk over the entries after a version, up to a place of the file. Comes right after `refresh`. */
   readonly walk: (after: number, limit: number) => Walk
   /** Reads some more of a walk. */
@@ -36,6 +41,11 @@ export interface Page {
   readonly more: boolean
 }
 
+export interface Begun {
+  readonly page: Page
+  readonly walk: Walk
+}
+
 export type Addition = { readonly records: string; readonly count: number } | "tombstone"
 
 export type Appended =
@@ -50,6 +60,8 @@ export const make = (store: Store, path: string): JournalLog => {
   let state = JournalState.make()
   let seen = 0
   let generation = 0
+  /** The frame that showed where the journal stands, until it is read or left. */
+  let newest: { readonly position: number; readonly frame: Frame.Frame } | undefined
   const log = OpenLog.make(store, path, {
     write: () => {},
     sizeOf: () => 0,
@@ -81,7 +93,7 @@ export const make = (store: Store, path: string): JournalLog => {
       limit,
       budget,
       (buffer, start, end, position) => {
-        const frame = decode(buffer, start, end)
+        const frame = newest?.position === position ? newest.frame : decode(buffer, start, end)
         if (frame === "damaged") {
           return Frame.isSpoiler(buffer, start, end) ? undefined : damaged(walk, position, position + end - start)
         }
@@ -98,6 +110,7 @@ export const make = (store: Store, path: string): JournalLog => {
     Lines.backwards(read, size, 0, (buffer, start, end, position) => {
       const frame = decode(buffer, start, end)
       if (frame === "damaged" || frame.offset !== position - 1) return false
+      newest = { position, frame }
       found = JournalState.make(position + end - start + 1, -1)
       return JournalState.apply(found, frame, frame.records.length, position - 1) !== "void"
     })
@@ -105,6 +118,7 @@ export const make = (store: Store, path: string): JournalLog => {
   }
 
   const refreshed = (mode: LogFile.Mode) => {
+    newest = undefined
     const size = log.size(mode)
     if (size === undefined) {
       state = JournalState.make()
@@ -125,6 +139,7 @@ export const make = (store: Store, path: string): JournalLog => {
     const failed = store.failures.get(path)
     if (failed !== undefined) throw failed
     const size = refreshed("write") ?? (expected === 0 ? refreshed("create") : undefined)
+    newest = undefined
     if (size === undefined || state.version !== expected) return { type: "conflict", actual: state.version }
     if (size === 0 && !published) return { type: "unpublished" }
 
@@ -163,34 +178,53 @@ export const make = (store: Store, path: string): JournalLog => {
     return state.version === expected ? { type: "undecided" } : { type: "conflict", actual: state.version }
   }
 
+  const walk: JournalLog["walk"] = (after, limit) => {
+    let from = JournalState.make(state.start, state.start > 0 ? -1 : 0)
+    if (after > 0) {
+      Lines.backwards(read, limit, state.start, (buffer, start, end, position) => {
+        const frame = newest?.position === position ? newest.frame : decode(buffer, start, end)
+        const passed = frame !== "damaged" && frame.offset === position - 1 && (frame.expected ?? 0) <= after
+        if (passed) from = JournalState.make(position - 1, -1)
+        return passed
+      })
+    }
+    return { state: from, generation, after, limit }
+  }
+
+  const page = (walk: Walk): Page => {
+    const entries: Array<Journal.Entry> = []
+    const more = forwards(walk.state, walk.limit, pageBytes, (frame, counts) => {
+      if (!counts) return
+      frame.records.forEach((record, index) => {
+        const version = (frame.expected ?? 0) + index + 1
+        if (version > walk.after) entries.push({ version, at: frame.at, record })
+      })
+    })
+    return { entries, more }
+  }
+
   return {
     log,
-    refresh: () => (refreshed("read") === undefined ? undefined : state),
+    refresh: () => {
+      const size = refreshed("read")
+      newest = undefined
+      return size === undefined ? undefined : state
+    },
     head: () => ({ version: state.version, at: state.at, isEmpty: state.isEmpty, size: seen }),
     append,
-    walk: (after, limit) => {
-      let from = JournalState.make(state.start, state.start > 0 ? -1 : 0)
-      if (after > 0) {
-        Lines.backwards(read, limit, state.start, (buffer, start, end, position) => {
-          const frame = decode(buffer, start, end)
-          const passed = frame !== "damaged" && frame.offset === position - 1 && (frame.expected ?? 0) <= after
-          if (passed) from = JournalState.make(position - 1, -1)
-          return passed
-        })
-      }
-      return { state: from, generation, after, limit }
+    begin: (after, found) => {
+      if (refreshed("read") === undefined || state.isEmpty || state.version <= after) return undefined
+      const end = state.cursor.position
+      found(end)
+      const begun = walk(after, end)
+      const first = page(begun)
+      newest = undefined
+      return { page: first, walk: begun }
     },
+    walk,
     page: (walk) => {
       if (refreshed("read") === undefined || generation !== walk.generation) throw replaced(path)
-      const entries: Array<Journal.Entry> = []
-      const more = forwards(walk.state, walk.limit, pageBytes, (frame, counts) => {
-        if (!counts) return
-        frame.records.forEach((record, index) => {
-          const version = (frame.expected ?? 0) + index + 1
-          if (version > walk.after) entries.push({ version, at: frame.at, record })
-        })
-      })
-      return { entries, more }
+      return page(walk)
     }
   }
 }

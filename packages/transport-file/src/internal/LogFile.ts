@@ -11,6 +11,8 @@ export interface LogFile {
   readonly path: string
   readonly descriptor: number
   readonly inode: number
+  /** When it was opened. */
+  readonly sizeThen: number
   /** False where the file may be read but not written. */
   readonly writable: boolean
 }
@@ -65,7 +67,7 @@ export const isDenied = (error: TransportError.TransportError): boolean =>
 
 const checked = (file: string, descriptor: number, writable: boolean): LogFile => {
   const stats = guard(file, () => fs.fstatSync(descriptor))
-  if (stats.isFile()) return { path: file, descriptor, inode: stats.ino, writable }
+  if (stats.isFile()) return { path: file, descriptor, inode: stats.ino, sizeThen: stats.size, writable }
   fs.closeSync(descriptor)
   throw failure("corrupt", file, "is not a log file; move it away")
 }
@@ -82,6 +84,12 @@ export const size = (file: LogFile): number | undefined => {
 export const look = (file: string): { readonly size: number; readonly inode: number } | undefined => {
   const stats = guarded(file, ["ENOENT", "ENOTDIR"], () => fs.lstatSync(file))
   return typeof stats === "object" && stats.isFile() ? { size: stats.size, inode: stats.ino } : undefined
+}
+
+/** Tells a directory from any other that stood or stands at its path. */
+export const directoryAt = (directory: string): string | undefined => {
+  const stats = guarded(directory, ["ENOENT", "ENOTDIR"], () => fs.lstatSync(directory))
+  return typeof stats === "object" && stats.isDirectory() ? `${stats.dev}.${stats.ino}` : undefined
 }
 
 export const inodeOf = (directory: string): number | undefined =>
@@ -195,10 +203,8 @@ export const makeParents = (root: string, file: string): ReadonlyArray<string> =
     return isDirectory(directory)
   })
 
-/** Refuses a file that is reached through a link below the root. */
-export const checkParents = (root: string, file: string): void => {
-  for (const directory of parents(root, file)) if (!isDirectory(directory)) return
-}
+/** Whether there is a way to a file; refuses one that leads through a link below the root. */
+export const checkParents = (root: string, file: string): boolean => parents(root, file).every(isDirectory)
 
 /** The directories below a root that lead to a file, outermost first. */
 export const parents = (root: string, file: string): ReadonlyArray<string> => {

@@ -1,7 +1,7 @@
 /**
  * One log file, whose descriptor comes and goes. Everything here is synchronous and throws a TransportError.
  */
-import { Effect, Result } from "effect"
+import { Effect } from "effect"
 import type { TransportError } from "@sartor/core"
 import type { Closable } from "./Descriptors.ts"
 import * as GroupCommit from "./GroupCommit.ts"
@@ -58,7 +58,7 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
     if (opened !== undefined && (opened.file.writable || mode === "read")) return opened
     retire()
     if (mode === "create") store.directories.forget(LogFile.makeParents(store.directory, path))
-    else LogFile.checkParents(store.directory, path)
+    else store.directories.check(path)
     const file = store.descriptors.spare(() => LogFile.open(path, mode))
     if (file === undefined) return undefined
     if (file.inode !== inode) {
@@ -82,10 +82,11 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
   const size = (mode: LogFile.Mode): number | undefined => {
     // Twice: what is open may have been deleted, and what is at the path now deleted too.
     for (let attempt = 0; attempt < 2; attempt++) {
+      const before = opened
       const current = open(mode)
       if (current === undefined) return undefined
       store.descriptors.touch(log)
-      const size = LogFile.size(current.file)
+      const size = current === before ? LogFile.size(current.file) : current.file.sizeThen
       if (size !== undefined) return size
       replaced()
     }
@@ -118,15 +119,28 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
   return log
 }
 
+/** Asks that all before `end` gets to the device, and answers how to wait for it. Throws a TransportError. */
+export const flushing = <Item>(
+  operation: string,
+  log: OpenLog<Item>,
+  end: number
+): Effect.Effect<void, TransportError.TransportError> => {
+  let flushed: Effect.Effect<void, TransportError.TransportError> | undefined
+  let resume: (flushed: Effect.Effect<void, TransportError.TransportError>) => void = () => {}
+  log.commit().flush(end, (error) => {
+    flushed = error === undefined ? Effect.void : Effect.fail(LogFile.relabel(operation, error))
+    resume(flushed)
+  })
+  return Effect.callback((waiting) => {
+    if (flushed === undefined) resume = waiting
+    else waiting(flushed)
+  })
+}
+
 /** Waits until all that was written before `end` is on the device. */
 export const durable = <Item>(
   operation: string,
   log: OpenLog<Item>,
   end: number
 ): Effect.Effect<void, TransportError.TransportError> =>
-  Effect.callback((resume) => {
-    const done: LogFile.Done = (error) =>
-      resume(error === undefined ? Effect.void : Effect.fail(LogFile.relabel(operation, error)))
-    const started = LogFile.caught(() => log.commit().flush(end, done))
-    if (Result.isFailure(started)) done(started.failure)
-  })
+  Effect.flatten(LogFile.attempt(operation, () => flushing(operation, log, end)))
