@@ -46,7 +46,9 @@ export const make = async (transport: Layer.Layer<Queue.Queue, unknown>): Promis
     },
     consume: (parallel, came, acked) => {
       const one = Effect.scoped(
-        Effect.flatMap(queue.take(queueName), ({ payload }) => Effect.sync(() => came(payload as never)))
+        Effect.flatMap(queue.take(queueName, { prefetch: 32 }), ({ payload }) =>
+          Effect.sync(() => came(payload as never))
+        )
       )
       const taker = Effect.gen(function* () {
         while (true) {

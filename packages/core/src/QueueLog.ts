@@ -62,8 +62,8 @@ export interface View<P = unknown> {
   readonly oldest: Option.Option<number>
   /** The sequence of the newest offer; 0 before the first. */
   readonly newest: number
-  /** The message to hand out next that `skip` does not hold; `now` is the wall clock. */
-  readonly next: (now: number, skip: ReadonlySet<string>) => Option.Option<Item<P>>
+  /** Up to so many messages to hand out next, first to last, that `skip` does not hold; `now` is the wall clock. */
+  readonly next: (now: number, skip: ReadonlySet<string>, count: number) => ReadonlyArray<Item<P>>
 }
 
 /**
@@ -184,22 +184,34 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     return true
   }
 
+  const claimed = (
+    id: string,
+    { claim, lease, over, owner }: Extract<Record<P>, { type: "claimed" }>,
+    at: number,
+    heard: number
+  ) => {
+    const item = items.get(id)
+    if (item === undefined) return false
+    const free = item.state === "ready" || item.state === "delayed"
+    if (over === undefined ? !free : item.claim?.id !== over) return false
+    leave(item)
+    item.attempt += 1
+    item.claim = { id: claim, owner, lease, at, heard }
+    move(item, "in_flight")
+    return true
+  }
+
   const apply = (record: Record<P>, at: number, heard: number) => {
     if (record.type === "offered") return offered(record, at)
     if (record.type === "pruned") return pruned(record)
     if (record.type === "kept") return kept(record, heard)
+    if (record.type === "claimed") {
+      const { id, more = [] } = record
+      return [id, ...more].filter((id) => claimed(id, record, at, heard)).length > 0
+    }
     const item = items.get(record.id)
     if (item === undefined) return false
     switch (record.type) {
-      case "claimed": {
-        const free = item.state === "ready" || item.state === "delayed"
-        if (record.over === undefined ? !free : item.claim?.id !== record.over) return false
-        leave(item)
-        item.attempt += 1
-        item.claim = { id: record.claim, owner: record.owner, lease: record.lease, at, heard }
-        move(item, "in_flight")
-        return true
-      }
       case "renewed":
         if (item.claim?.id !== record.claim) return false
         item.claim.heard = heard
@@ -233,12 +245,12 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     }
   }
 
-  const next = (now: number, skip: ReadonlySet<string>) => {
+  const next = (now: number, skip: ReadonlySet<string>, count: number) => {
     for (let due = delayed[0]; due !== undefined && due.due <= now; due = delayed[0]) {
       leave(due)
       move(due, "ready")
     }
-    return ready.first(skip)
+    return ready.first(skip, count)
   }
 
   return {

@@ -1,8 +1,9 @@
-import { Cause, Clock, Duration, Effect, Exit, Option, Random, type Scope } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, type Scope } from "effect"
 import type { Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
 import { monotonicMillis } from "./clock.ts"
 import * as renewing from "./renewing.ts"
+import { make as makeSettling } from "./settling.ts"
 import * as turnstile from "./turnstile.ts"
 
 /** Those who take from one queue in this process. Only the first of them looks: a message wakes one, and not all. */
@@ -10,90 +11,177 @@ interface Line {
   readonly gate: turnstile.Turnstile
   /** Messages that somebody is about to claim. */
   readonly picked: Set<string>
+  /** Claimed for whoever comes next, first to last. */
+  readonly ahead: Array<Claimed>
   takers: number
+  /** Whether it is about to be looked at whether anybody still comes for what is claimed ahead. */
+  watched: boolean
 }
 
-type Take = (queue: string, log: Log, options: TakeOptions) => ReturnType<Queue["Service"]["take"]>
+interface Claimed {
+  readonly id: string
+  readonly nonce: string
+  readonly hold: renewing.Hold
+}
+
+interface Terms {
+  readonly only: string | undefined
+  readonly prefetch: number
+  /** In milliseconds. */
+  readonly lease: number
+}
+
+export interface Claiming {
+  readonly take: (queue: string, log: Log, options: TakeOptions) => ReturnType<Queue["Service"]["take"]>
+  /** Waits until it is written what became of the messages that were taken from a log here. */
+  readonly settled: (log: Log) => Effect.Effect<void>
+}
 
 /** How a queue is taken from: claim, renew, and settle by how the scope closes. */
 export const make = Effect.fnUntraced(function* (
   logs: Logs,
   isRejected: (error: unknown) => boolean
-): Effect.fn.Return<Take, never, Scope.Scope> {
+): Effect.fn.Return<Claiming, never, Scope.Scope> {
   const lines = new Map<string, Line>()
   const leases = yield* renewing.make
+  const settling = yield* makeSettling
+  const watching = yield* FiberSet.make()
 
   const lineOf = (queue: string) => {
     let line = lines.get(queue)
-    if (line === undefined) lines.set(queue, (line = { gate: turnstile.make(), picked: new Set(), takers: 0 }))
+    if (line === undefined) {
+      line = { gate: turnstile.make(), picked: new Set(), ahead: [], takers: 0, watched: false }
+      lines.set(queue, line)
+    }
     line.takers += 1
     return line
   }
-  const leave = (queue: string, line: Line) => {
-    line.takers -= 1
-    if (line.takers === 0) lines.delete(queue)
+  const giveBack = ({ hold, id, nonce }: Claimed) => {
+    leases.letGo(hold)
+    return settling.begin(hold.held.log, settle(hold.held.log, id, { type: "released", id, claim: nonce }))
   }
+  const leave = (queue: string, line: Line) =>
+    Effect.suspend(() => {
+      line.takers -= 1
+      if (line.takers > 0 || line.watched) return Effect.void
+      if (line.ahead.length === 0) return Effect.sync(() => lines.delete(queue))
+      line.watched = true
+      return FiberSet.run(watching, Effect.delay(rest(queue, line), patience))
+    })
+  const rest = (queue: string, line: Line) =>
+    Effect.suspend(() => {
+      line.watched = false
+      if (line.takers > 0) return Effect.void
+      lines.delete(queue)
+      return Effect.forEach(line.ahead.splice(0), giveBack, { discard: true })
+    })
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(lines.values(), ({ ahead }) => Effect.forEach(ahead.splice(0), giveBack), { discard: true })
+  )
 
-  /** Waits for the next message that nobody here is about to claim, or for the only one that is wanted. */
-  const pick = Effect.fnUntraced(function* (log: Log, { picked }: Line, only: string | undefined) {
+  /** Waits for what comes next, or is the only one wanted: it is claimed already, or nobody here is about to claim it. */
+  const pick = Effect.fnUntraced(function* (log: Log, { ahead, picked }: Line, { only, prefetch }: Terms) {
     while (true) {
       const revision = log.revision()
       yield* log.glance
       const now = yield* Clock.currentTimeMillis
-      const ready = log.state.next(now, picked)
-      if (only === undefined && Option.isSome(ready)) return ready.value
+      const ready = log.state.next(now, picked, prefetch)
+      const [claimed] = ahead
+      if (claimed !== undefined && isFirst(log.state, claimed, ready)) {
+        ahead.shift()
+        return claimed
+      }
       const monotonic = yield* monotonicMillis
+      const isFree = (item: QueueLog.Item<unknown>) => isExpired(item, monotonic, logs.isGone)
       const found =
-        only === undefined
-          ? expired(log.state, monotonic, logs.isGone, picked)
-          : takeable(log.state.items.get(only), monotonic, logs.isGone)
-      if (Option.isSome(found)) return found.value
+        only !== undefined
+          ? takeable(log.state.items.get(only), isFree)
+          : ready.length > 0
+            ? ready
+            : expired(log.state, isFree, picked)
+      if (found.length > 0) {
+        for (const { id } of found) picked.add(id)
+        return found
+      }
       yield* Effect.interruptible(Effect.timeoutOption(log.changed(revision), untilNext(log.state, now, monotonic)))
     }
   })
 
-  /** Nothing if somebody else was faster. */
-  const attempt = Effect.fnUntraced(function* (log: Log, line: Line, lease: number, only: string | undefined) {
-    const { gate, picked } = line
+  /** Answers the first of those that nobody else was faster to claim; the others are ahead. */
+  const claimAll = Effect.fnUntraced(function* (
+    log: Log,
+    { ahead, picked }: Line,
+    { lease }: Terms,
+    found: ReadonlyArray<QueueLog.Item<unknown>>
+  ) {
     const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
-    yield* gate.enter
-    const { claim, id } = yield* Effect.onExit(pick(log, line, only), (exit) => {
-      if (Exit.isSuccess(exit)) picked.add(exit.value.id)
-      return gate.leave
-    })
-    const over = claim === undefined ? {} : { over: claim.id }
+    const [id = "", ...more] = found.map(({ id }) => id)
+    const over = found[0]?.claim?.id
+    const record: QueueLog.Record = {
+      type: "claimed",
+      id,
+      ...(more.length === 0 ? {} : { more }),
+      claim: nonce,
+      ...(over === undefined ? {} : { over }),
+      lease,
+      owner: logs.owner
+    }
+    // First the offers: a sender may be flushing them at this moment, and what is written meanwhile would have to wait for that.
     yield* Effect.ensuring(
-      log.append([{ type: "claimed", id, claim: nonce, ...over, lease, owner: logs.owner }], { durable: false }),
-      Effect.sync(() => picked.delete(id))
+      Effect.andThen(log.durable(newest(found)), log.append([record], { durable: false })),
+      Effect.sync(() => {
+        for (const { id } of found) picked.delete(id)
+      })
     )
-    // Looked up again: the log may have been read anew meanwhile.
-    const held = log.state.items.get(id)
-    if (held?.claim?.id !== nonce) return undefined
-    // Copied now: another process may settle the message at any time, and then its payload goes.
-    const { attempt, offeredAt, priority } = held
-    const payload = yield* log.payload(id)
-    yield* log.durable(held)
-    return { nonce, message: { id, payload, priority, attempt, offeredAt } }
+    const claimed = found
+      .filter(({ id }) => isHeld(log, id, nonce))
+      .map(({ id }): Claimed => ({ id, nonce, hold: leases.hold({ log, id, claim: nonce, lease }) }))
+    const first = claimed.shift()
+    ahead.push(...claimed)
+    return first
   })
 
-  const untilClaimed = Effect.fnUntraced(function* (log: Log, line: Line, lease: number, only: string | undefined) {
+  /** Nothing if somebody else was faster. */
+  const attempt = Effect.fnUntraced(function* (log: Log, line: Line, terms: Terms) {
+    const { enter, leave } = line.gate
+    const left = <A, E>(work: Effect.Effect<A, E>) => Effect.ensuring(work, leave)
+    const claim = (next: Claimed | ReadonlyArray<QueueLog.Item<unknown>>) =>
+      "nonce" in next ? Effect.succeed(next) : claimAll(log, line, terms, next)
+    const picked = pick(log, line, terms)
+    yield* enter
+    // Others look while this is written; but where several are claimed they wait for what is ahead then.
+    const claimed = yield* terms.prefetch > 1
+      ? left(Effect.flatMap(picked, claim))
+      : Effect.flatMap(left(picked), claim)
+    if (claimed === undefined) return undefined
+    // Looked up again: the log may have been read anew meanwhile, or what was claimed ahead be taken over.
+    const { hold, id, nonce } = claimed
+    const held = log.state.items.get(id)
+    if (held === undefined || !isHeld(log, id, nonce)) {
+      leases.letGo(hold)
+      return undefined
+    }
+    // Copied now: another process may settle the message at any time, and then its payload goes.
+    const { attempt, offeredAt, priority } = held
+    const payload = yield* Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold)))
+    return { claimed, message: { id, payload, priority, attempt, offeredAt } }
+  })
+
+  const untilClaimed = Effect.fnUntraced(function* (log: Log, line: Line, terms: Terms) {
     while (true) {
-      const taken = yield* attempt(log, line, lease, only)
+      const taken = yield* attempt(log, line, terms)
       if (taken !== undefined) return taken
     }
   })
 
   // No generator is written within what runs for each take: each new one leaves something behind until V8 collects its old space, and
   // that keeps all that the generator knew in memory.
-  const claim = (queue: string, log: Log, lease: number, only: string | undefined) =>
+  const claim = (queue: string, log: Log, terms: Terms) =>
     Effect.suspend(() => {
       // Who waits for one message keeps nobody from the others.
-      const name = only === undefined ? queue : `${queue} ${only}`
+      const name = terms.only === undefined ? queue : `${queue} ${terms.only}`
       const line = lineOf(name)
-      return Effect.ensuring(
-        untilClaimed(log, line, lease, only),
-        Effect.sync(() => leave(name, line))
-      )
+      return Effect.ensuring(untilClaimed(log, line, terms), leave(name, line))
     })
 
   const outcome = Effect.fnUntraced(function* (
@@ -111,7 +199,6 @@ export const make = Effect.fnUntraced(function* (
     return { type: "retried", id, claim, reason, due }
   })
 
-  /** It outlives this process once the scope is closed. What a power cut undoes is delivered again. */
   const settleBy = Effect.fnUntraced(function* (
     log: Log,
     id: string,
@@ -121,61 +208,73 @@ export const make = Effect.fnUntraced(function* (
   ) {
     const item = log.state.items.get(id)
     if (item?.claim?.id !== claim) return
-    const record = yield* outcome(item, claim, exit, options)
-    yield* Effect.catch(log.append([record], { durable: false }), (error) =>
-      Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)
-    )
+    yield* settle(log, id, yield* outcome(item, claim, exit, options))
   })
 
-  return Effect.fnUntraced(function* (queue, log, options) {
+  const take = Effect.fnUntraced(function* (queue: string, log: Log, options: TakeOptions) {
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
-    let hold: renewing.Hold | undefined
+    const { only, prefetch = 1 } = options
+    const terms = { lease, only, prefetch: only === undefined ? prefetch : 1 }
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { message, nonce } = yield* Effect.acquireRelease(
-      claim(queue, log, lease, options.only),
-      ({ message, nonce }, exit) => {
-        if (hold !== undefined) leases.letGo(hold)
-        return settleBy(log, message.id, nonce, exit, options)
-      }
-    )
-    const { id } = message
-    hold = leases.hold({ log, id, claim: nonce, lease })
-    const isHeld = () => log.state.items.get(id)?.claim?.id === nonce
-    const lost = Effect.gen(function* () {
-      while (isHeld()) yield* log.changed(log.revision())
+    const { claimed, message } = yield* Effect.acquireRelease(claim(queue, log, terms), ({ claimed }, exit) => {
+      leases.letGo(claimed.hold)
+      const settled = settleBy(log, claimed.id, claimed.nonce, exit, options)
+      return terms.prefetch > 1 ? settling.begin(log, settled) : settled
     })
-    return { ...message, lost }
+    return { ...message, lost: untilLost(log, claimed.id, claimed.nonce) }
   })
+  return { take, settled: settling.settled }
 })
+
+/** It outlives this process once it is written. What a power cut undoes is delivered again. */
+const settle = (log: Log, id: string, record: QueueLog.Record) =>
+  Effect.asVoid(
+    Effect.catch(log.append([record], { durable: false }), (error) =>
+      Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)
+    )
+  )
+
+const untilLost = Effect.fnUntraced(function* (log: Log, id: string, nonce: string) {
+  while (isHeld(log, id, nonce)) yield* log.changed(log.revision())
+})
+
+const isHeld = (log: Log, id: string, nonce: string) => log.state.items.get(id)?.claim?.id === nonce
+
+/** Whether what is claimed comes before all that is ready. */
+const isFirst = (state: QueueLog.View, { id }: Claimed, [ready]: ReadonlyArray<QueueLog.Item<unknown>>) => {
+  const held = state.items.get(id)
+  if (held === undefined || ready === undefined) return true
+  return held.priority === ready.priority ? held.sequence < ready.sequence : held.priority > ready.priority
+}
+
+/** The one of them that was offered last. */
+const newest = (items: ReadonlyArray<QueueLog.Item<unknown>>) =>
+  items.reduce((last, item) => (item.sequence > last.sequence ? item : last))
 
 /** When a delay from now is over. One without end is over when the calendar is, because JSON has no infinity. */
 export const dueAfter = (now: number, delay: Duration.Input) => Math.min(now + Duration.toMillis(delay), endOfTime)
 
+/** After so long without a taker what was claimed ahead is given back. */
+const patience = "1 second"
+
 /** The last millisecond of the calendar. */
 export const endOfTime = 8_640_000_000_000_000
+
+type IsFree = (item: QueueLog.Item<unknown>) => boolean
 
 /** A message whose holder is dead, or was not heard of for longer than its lease. */
 const expired = (
   state: QueueLog.View,
-  monotonic: number,
-  isGone: (owner: QueueLog.Owner) => boolean,
+  isFree: IsFree,
   skip: ReadonlySet<string>
-): Option.Option<QueueLog.Item<unknown>> => {
-  for (const item of state.inFlight) {
-    if (!skip.has(item.id) && isExpired(item, monotonic, isGone)) return Option.some(item)
-  }
-  return Option.none()
+): ReadonlyArray<QueueLog.Item<unknown>> => {
+  for (const item of state.inFlight) if (!skip.has(item.id) && isFree(item)) return [item]
+  return []
 }
 
 /** A message that can be claimed now. */
-const takeable = (
-  item: QueueLog.Item<unknown> | undefined,
-  monotonic: number,
-  isGone: (owner: QueueLog.Owner) => boolean
-): Option.Option<QueueLog.Item<unknown>> =>
-  item !== undefined && (item.state === "ready" || isExpired(item, monotonic, isGone))
-    ? Option.some(item)
-    : Option.none()
+const takeable = (item: QueueLog.Item<unknown> | undefined, isFree: IsFree): ReadonlyArray<QueueLog.Item<unknown>> =>
+  item !== undefined && (item.state === "ready" || isFree(item)) ? [item] : []
 
 const isExpired = (
   { claim }: QueueLog.Item<unknown>,

@@ -4,8 +4,8 @@ import type { Item } from "../QueueLog.ts"
 /** Ready messages of a queue, in the order in which they are handed out. */
 export interface Lanes<P> {
   readonly add: (item: Item<P>) => void
-  /** The one to hand out next that `skip` does not hold. */
-  readonly first: (skip: ReadonlySet<string>) => Option.Option<Item<P>>
+  /** Up to so many to hand out next, first to last, that `skip` does not hold. */
+  readonly first: (skip: ReadonlySet<string>, count: number) => ReadonlyArray<Item<P>>
   /** When the one was offered that is ready for longest. */
   readonly oldest: () => Option.Option<number>
 }
@@ -51,17 +51,19 @@ export const makeLanes = <P>(): Lanes<P> => {
       }
       return Option.fromUndefinedOr(oldest)
     },
-    first: (skip: ReadonlySet<string>): Option.Option<Item<P>> => {
+    first: (skip, count) => {
+      const found: Array<Item<P>> = []
       for (const priority of priorities) {
         const lane = lanes.get(priority)
         if (lane === undefined) continue
         advance(lane)
         for (let index = lane.front; index < lane.items.length; index++) {
+          if (found.length >= count) return found
           const item = lane.items[index] as Item<P>
-          if (item.state === "ready" && !skip.has(item.id)) return Option.some(item)
+          if (item.state === "ready" && !skip.has(item.id)) found.push(item)
         }
       }
-      return Option.none()
+      return found
     }
   }
 }

@@ -54,6 +54,8 @@ const Change = Schema.Union([
   Schema.Struct({
     type: Schema.tag("claimed"),
     id: Schema.String,
+    /** Others that are claimed with it. */
+    more: Schema.optionalKey(Schema.Array(Schema.String)),
     claim: Schema.String,
     /** The claim that this one takes over. */
     over: Schema.optionalKey(Schema.String),

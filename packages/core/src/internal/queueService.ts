@@ -20,7 +20,8 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Queue["Service"], never, Scope.Scope> {
   const open = (queue: string): Effect.Effect<Log, InvalidKey | TransportError> =>
     isKey(queue) ? logs.open(queue) : Effect.fail(new InvalidKey({ key: queue }))
-  const take = yield* claiming.make(logs, terms.isRejected)
+  const { settled, take } = yield* claiming.make(logs, terms.isRejected)
+  const refresh = (log: Log) => Effect.andThen(settled(log), log.refresh)
 
   const tooLong = ({ id, payload }: Message): TransportError | undefined => {
     if (id.length > terms.maxIdLength) {
@@ -52,7 +53,7 @@ export const make = Effect.fnUntraced(function* (
     }
     while (true) {
       // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
-      if (log.state.items.has(id) || isFull()) yield* log.refresh
+      if (log.state.items.has(id) || isFull()) yield* refresh(log)
       const known = log.state.items.get(id)
       if (known !== undefined && isKnown(known)) return yield* Effect.as(log.durable(), known.state)
       if (isFull()) return yield* terms.full(queue, capacity ?? 0)
@@ -74,7 +75,7 @@ export const make = Effect.fnUntraced(function* (
     take: (queue, options = {}) => Effect.flatMap(open(queue), (log) => take(queue, log, options)),
     settle: Effect.fnUntraced(function* (queue, id, settlement) {
       const log = yield* open(queue)
-      yield* log.refresh
+      yield* refresh(log)
       const item = log.state.items.get(id)
       if (item === undefined) return undefined
       const change = item.state !== "completed" && item.state !== settlement.type
@@ -83,15 +84,15 @@ export const make = Effect.fnUntraced(function* (
     }),
     requeue: Effect.fnUntraced(function* (queue, id) {
       const log = yield* open(queue)
-      yield* log.refresh
+      yield* refresh(log)
       if (log.state.items.get(id)?.state !== "dead") return false
       yield* log.append([{ type: "requeued", id }])
       return true
     }),
     inspect: Effect.fnUntraced(function* (queue) {
       const log = yield* open(queue)
-      yield* log.refresh
-      log.state.next(yield* Clock.currentTimeMillis, none)
+      yield* refresh(log)
+      log.state.next(yield* Clock.currentTimeMillis, none, 0)
       const live = [...log.state.items.values()].filter((item) => item.state !== "completed")
       return yield* Effect.forEach(live, (item) =>
         Effect.map(log.payload(item.id), (payload) => inspected(item, payload, logs.isGone))
@@ -99,13 +100,13 @@ export const make = Effect.fnUntraced(function* (
     }),
     stateOf: Effect.fnUntraced(function* (queue, id) {
       const log = yield* open(queue)
-      yield* log.refresh
+      yield* refresh(log)
       yield* log.durable()
       return log.state.items.get(id)?.state
     }),
     prune: Effect.fnUntraced(function* (queue, { completed, dead }) {
       const log = yield* open(queue)
-      yield* log.refresh
+      yield* refresh(log)
       for (const item of log.state.items.values()) {
         if (!QueueLog.isPrunable(item, { completed, dead })) continue
         yield* log.append([
@@ -120,7 +121,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     delete: Effect.fnUntraced(function* (queue) {
       const log = yield* open(queue)
-      yield* log.refresh
+      yield* refresh(log)
       const always = claiming.endOfTime
       for (const items of Array.chunksOf(log.state.items.values(), maxSettled)) {
         const live = items.filter(({ state }) => !QueueLog.isSettled(state))
@@ -132,9 +133,9 @@ export const make = Effect.fnUntraced(function* (
     }),
     statistics: Effect.fnUntraced(function* (queue) {
       const log = yield* open(queue)
-      yield* log.refresh
+      yield* refresh(log)
       const now = yield* Clock.currentTimeMillis
-      log.state.next(now, none)
+      log.state.next(now, none, 0)
       const { in_flight: inFlight, ...counts } = log.state.counts
       const oldest = Option.getOrElse(log.state.oldest, () => now)
       return { ...counts, inFlight, oldestAge: Math.max(0, now - oldest) }

@@ -9,6 +9,7 @@ import * as Queue from "../Queue.ts"
 import { type Case, type Driver, eventually, opened, registerCases, soon, stalled } from "./Driver.ts"
 import { invalidKeys } from "./internal/journaling.ts"
 import { keeping } from "./internal/keeping.ts"
+import { prefetching } from "./internal/prefetching.ts"
 import { completed, failed, hold, nothing, rejected, untilItWaits } from "./internal/queueing.ts"
 
 /**
@@ -254,6 +255,7 @@ export const cases = <Storage = never>(
       })
     },
     ...keeping,
+    ...prefetching(elsewhere),
     {
       name: "refuses names that break the grammar, and creates nothing",
       run: Effect.gen(function* () {

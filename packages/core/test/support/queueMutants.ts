@@ -48,10 +48,10 @@ const applying = <Type extends QueueLog.Record["type"]>(
 
 const picking = (order: (a: QueueLog.Item, b: QueueLog.Item) => number): QueueBreakage => ({
   state: (state) => ({
-    next: (now, skip) => {
-      const found = state.next(now, skip)
+    next: (now, skip, count) => {
+      const { length } = state.next(now, skip, count)
       const ready = [...state.items.values()].filter(({ id, state }) => state === "ready" && !skip.has(id)).sort(order)
-      return ready[0] === undefined ? found : { ...found, value: ready[0] }
+      return ready.slice(0, length)
     }
   })
 })
@@ -95,6 +95,10 @@ const deletion = "deletes a queue with all that is in it, tells holders, and the
 const waited = "hands what is offered after a deletion to a take that waited before it"
 const gone = "deletes a queue for every opening, and for good"
 const grammar = "refuses names that break the grammar, and creates nothing"
+const ahead = "claims as many messages ahead as a taker asks for, and hands them out in order"
+const urgent = "hands out what is more urgent before what was claimed ahead"
+const unused = "gives back, uncounted, what was claimed ahead and nobody came for"
+const closed = "gives back what was claimed ahead when an opening is closed"
 const flow = "delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails"
 const abroad = "delivers across openings, and settles and revives there"
 const again = "has everything that it acknowledged when it is opened again"
@@ -347,7 +351,7 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
   ),
   broken(delay, "hands out what is delayed as soon as somebody looks", {
     state: (state) => ({
-      next: (now, skip) => state.next(state.delayed.length > 0 ? Math.max(now, state.delayed[0]?.due ?? 0) : now, skip)
+      next: (now, skip, count) => state.next(Math.max(now, state.delayed[0]?.due ?? 0), skip, count)
     })
   }),
   broken(
@@ -683,6 +687,49 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
       }
     }
   }),
+  broken(
+    ahead,
+    "claims one message, whatever a taker asks for",
+    port((queue) => ({ take: (name, options) => queue.take(name, { ...options, prefetch: 1 }) }))
+  ),
+  broken(
+    ahead,
+    "claims one too many",
+    port((queue) => ({
+      take: (name, options) => queue.take(name, { ...options, prefetch: (options?.prefetch ?? 0) + 1 })
+    }))
+  ),
+  broken(
+    urgent,
+    "hands out what was claimed ahead before anything else",
+    applying("claimed", (apply, record, _, state) => {
+      const applied = apply()
+      for (const id of record.more ?? []) {
+        const item = state.items.get(id)
+        if (item !== undefined) item.priority = 100
+      }
+      return applied
+    })
+  ),
+  broken(
+    unused,
+    "keeps what was claimed ahead and nobody came for",
+    applying("released", () => false)
+  ),
+  broken(
+    unused,
+    "counts what it gives back",
+    applying("released", (apply, _, item) => {
+      const applied = apply()
+      if (item !== undefined) item.attempt += 1
+      return applied
+    })
+  ),
+  broken(
+    closed,
+    "keeps what was claimed ahead when it is closed",
+    applying("released", () => false)
+  ),
   broken(abroad, "does not see what another opening offers", { volatile: true }),
   broken(abroad, "does not tell what another opening settled", {
     log: (log) => {

@@ -160,8 +160,14 @@ export type Done = (error: TransportError.TransportError | undefined) => void
 export const sync = (file: LogFile, done: Done): void =>
   fs.fdatasync(file.descriptor, (error) => done(error === null ? undefined : unsynced(file.path, error)))
 
-/** Waits for the device, and everything else here waits too: for small files only. */
-export const syncNow = (file: LogFile): void => guard(file.path, () => fs.fdatasyncSync(file.descriptor))
+/** Waits for the device, and everything else here waits too. */
+export const syncNow = (file: LogFile): void => {
+  try {
+    fs.fdatasyncSync(file.descriptor)
+  } catch (error) {
+    throw unsynced(file.path, error)
+  }
+}
 
 export const openDirectory = (directory: string): number =>
   guard(directory, () => fs.openSync(directory, O.O_RDONLY | O.O_DIRECTORY))

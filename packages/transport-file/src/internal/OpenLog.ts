@@ -72,7 +72,7 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
         ...options,
         synced,
         failure: store.failures.get(path),
-        sync: (done) => LogFile.sync(file, done),
+        sync: (done) => store.flushing.sync(file, done),
         failed: (error) => store.failures.set(path, error)
       })
     }

@@ -34,19 +34,12 @@ interface Appending {
   applied: ReadonlyArray<boolean> | undefined
 }
 
-/** What is written in one frame: all that was appended in one turn. */
-interface Written {
-  readonly writer: string
-  readonly at: number
-  readonly appends: ReadonlyArray<Appending>
-  readonly frame: Buffer
-}
-
 export const make = (store: Store, path: string, options: QueueUpkeep.Options): QueueFile => {
   let waiting = 0
   /** Whether there may be something new that nobody has looked at, because nobody waited. */
   let hinted = false
-  let appending: ReadonlyMap<string, Written> = new Map()
+  /** Written, and not read back yet. */
+  let written: ReadonlyArray<QueueReader.Own> = []
   const signal = Queue.makeSignal()
 
   const open = (number: number) => {
@@ -64,9 +57,12 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
   }
   const reader = QueueReader.make<Appending>(store, path, {
     open,
-    onFrame: (writer, applied) => {
-      const own = appending.get(writer)
-      if (own !== undefined) settle(own, applied)
+    own: (buffer, start, end) => {
+      const [next] = written
+      if (next === undefined || next.frame.length !== end - start + 2) return undefined
+      if (next.frame.compare(buffer, start, end, 1, next.frame.length - 1) !== 0) return undefined
+      written = written.slice(1)
+      return next
     }
   })
   const catchUp = () => {
@@ -76,61 +72,69 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
   const write = ({ log }: QueueReader.Segment<Appending>, batch: ReadonlyArray<Appending>) => {
     // Compacted or deleted meanwhile: it goes into the segment that counts.
     if (!log.isWritable() && log.size("write") === undefined && reader.position() !== 0) return catchUp()
-    const written = framed(batch)
-    const bytes = Buffer.concat(written.map(({ frame }) => frame))
+    const own = framed(batch)
+    const bytes = Buffer.concat(own.map(({ frame }) => frame))
     LogFile.append(log.file(), bytes)
-    if (reader.isNext(LogFile.size(log.file()), bytes.length) && !batch.some(({ seals }) => seals)) {
+    if (reader.isNext(LogFile.size(log.file()), bytes.length) && !own.some(({ seals }) => seals)) {
       // Nobody came between: what would be read back is known.
-      for (const one of written) {
-        const records = one.appends.flatMap(({ records }) => records)
-        settle(one, reader.fold(one.frame, records, one.at))
-      }
+      for (const one of own) reader.fold(one)
     } else {
-      appending = new Map(written.map((one) => [one.writer, one]))
+      written = own
       catchUp()
-      appending = new Map()
+      written = []
     }
   }
 
-  /** One frame for all, but a seal ends its segment alone. */
-  const framed = (batch: ReadonlyArray<Appending>): ReadonlyArray<Written> => {
-    const at = store.clock.currentTimeMillisUnsafe()
-    const frames: Array<Written> = []
+  /** One frame for all that was appended in one turn, but a seal ends its segment alone. */
+  const framed = (batch: ReadonlyArray<Appending>): ReadonlyArray<QueueReader.Own> => {
+    const frames: Array<QueueReader.Own> = []
     for (let start = 0; start < batch.length;) {
       const isSeal = (index: number) => batch[index]?.seals === true
       let end = start + 1
       if (!isSeal(start)) while (end < batch.length && !isSeal(end)) end += 1
-      const appends = batch.slice(start, end)
-      const writer = store.writer()
-      const entries = appends.flatMap(({ entries }) => entries)
-      const frame = isSeal(start)
-        ? QueueFrame.encode({ at, writer, sealed: true }, entries, 2)
-        : QueueFrame.encode({ at, writer }, entries, 1)
-      frames.push({ writer, at, appends, frame })
+      frames.push(framedAs(isSeal(start), batch.slice(start, end)))
       start = end
     }
     return frames
   }
-
-  /** Tells each append of a frame what became of its records. */
-  const settle = ({ appends }: Written, applied: ReadonlyArray<boolean>) => {
-    let start = 0
-    for (const append of appends) append.applied = applied.slice(start, (start += append.records.length))
+  const framedAs = (seals: boolean, appends: ReadonlyArray<Appending>): QueueReader.Own => {
+    const at = store.clock.currentTimeMillisUnsafe()
+    const header = { at, writer: store.writer() }
+    const entries = appends.flatMap(({ entries }) => entries)
+    return {
+      at,
+      seals,
+      frame: seals ? QueueFrame.encode({ ...header, sealed: true }, entries, 2) : QueueFrame.encode(header, entries, 1),
+      records: appends.flatMap(({ records }) => records),
+      applied: (applied) => {
+        let start = 0
+        for (const append of appends) append.applied = applied.slice(start, (start += append.records.length))
+      }
+    }
   }
 
-  const look = () => {
+  /** Folds what others have written. */
+  const fold = () => {
     hinted = false
-    const { log } = reader.segment()
-    if (log.isGathering()) log.commit().write()
     const before = reader.segment()
     const position = reader.position()
     const more = reader.catchUp(pace)
     if (reader.segment() !== before || reader.position() !== position) signal.notify()
     return more
   }
-  const refresh: Queue.Log["refresh"] = Effect.flatMap(LogFile.attempt("Queue.refresh", look), (more) =>
-    more ? Effect.andThen(Effect.yieldNow, refresh) : Effect.void
-  )
+  const look = () => {
+    const { log } = reader.segment()
+    if (log.isGathering()) log.commit().write()
+    return fold()
+  }
+  const paced = (step: () => boolean): Effect.Effect<void, TransportError.TransportError> => {
+    const all: Effect.Effect<void, TransportError.TransportError> = Effect.flatMap(
+      LogFile.attempt("Queue.refresh", step),
+      (more) => (more ? Effect.andThen(Effect.yieldNow, all) : Effect.void)
+    )
+    return all
+  }
+  const refresh = paced(look)
 
   /** Answers nothing where the records came behind a seal. */
   const submit = (
@@ -225,7 +229,7 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
           const payload = reader.state().items.get(id)?.payload
           return payload === undefined ? null : parse(reader.textOf(payload))
         }),
-      glance: refresh,
+      glance: paced(fold),
       refresh,
       durable,
       append,

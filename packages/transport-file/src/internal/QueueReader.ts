@@ -40,8 +40,8 @@ export interface QueueReader<Item> {
   readonly catchUp: (budget: number) => boolean
   /** Whether a file of this size is what was folded and then so many bytes, which nobody came before. */
   readonly isNext: (size: number | undefined, bytes: number) => boolean
-  /** Folds a frame that lies there. Answers which of its records had an effect. */
-  readonly fold: (frame: Buffer, records: ReadonlyArray<QueueFrame.Record>, at: number) => ReadonlyArray<boolean>
+  /** Folds a frame of our own that lies there. */
+  readonly fold: (own: Own) => void
   /** The JSON of a payload. */
   readonly textOf: (payload: Payload) => string
   /** Up to where the segment must be synced for what was folded, or for the offer of one message only; nothing if it is. */
@@ -53,11 +53,20 @@ export interface QueueReader<Item> {
 
 export interface Options<Item> {
   readonly open: (number: number) => Segment<Item>
-  /** Is told what became of the records of each frame that is read, by its writer. */
-  readonly onFrame: (writer: string, applied: ReadonlyArray<boolean>) => void
+  /** The frame of our own that lies in a line: what it says is known, and need not be read. */
+  readonly own: (buffer: Buffer, start: number, end: number) => Own | undefined
 }
 
-export const make = <Item>(store: Store, path: string, { onFrame, open }: Options<Item>): QueueReader<Item> => {
+export interface Own {
+  readonly frame: Buffer
+  readonly at: number
+  readonly records: ReadonlyArray<QueueFrame.Record>
+  readonly seals: boolean
+  /** Hears what became of the records. */
+  readonly applied: (applied: ReadonlyArray<boolean>) => void
+}
+
+export const make = <Item>(store: Store, path: string, { open, own }: Options<Item>): QueueReader<Item> => {
   let state = QueueLog.make<Payload>()
   let segment = open(0)
   let generation = 0
@@ -78,6 +87,14 @@ export const make = <Item>(store: Store, path: string, { onFrame, open }: Option
     })
   }
 
+  /** Applies a frame of our own, which begins at a place of the segment. */
+  const applyOwn = ({ at, frame, records }: Own, position: number) => {
+    if (records.some(QueueFrame.hasPayload)) {
+      QueueFrame.place(records, segment.number, position + Frame.bodyOf(frame))
+    }
+    return apply(records, at)
+  }
+
   /** The offers folded so far need what was folded so far. */
   const mark = () => {
     const { newest } = state
@@ -90,15 +107,20 @@ export const make = <Item>(store: Store, path: string, { onFrame, open }: Option
     store.warn(segment.log.path, `the line at byte ${position} is damaged and was stepped over; leave it as it is`)
   const onLine: Lines.OnLine = (buffer, start, end, position) => {
     if (seal !== undefined) return
+    const known = own(buffer, start, end)
+    if (known !== undefined) {
+      known.applied(applyOwn(known, position - 1))
+      if (known.seals) seal = { position, records: known.records, since: store.monotonicMillis() }
+      return
+    }
     const frame = Frame.decode(buffer, start, end)
     if (frame === "newer") throw newer(segment.log.path)
     const records = frame === "damaged" ? Option.none() : QueueFrame.records(frame, buffer, end)
     if (frame === "damaged" || Option.isNone(records)) return damaged(position)
     if (frame.body !== undefined) QueueFrame.place(records.value, segment.number, position + frame.body - start)
     if (frame.snapshot !== undefined) segment.snapshot = frame.snapshot
-    const applied = apply(records.value, frame.at)
+    apply(records.value, frame.at)
     if (frame.sealed === true) seal = { position, records: records.value, since: store.monotonicMillis() }
-    onFrame(frame.writer, applied)
   }
 
   const enter = (next: Segment<Item>, position: number) => {
@@ -215,14 +237,10 @@ export const make = <Item>(store: Store, path: string, { onFrame, open }: Option
     position: () => (cursor.skipping === undefined ? cursor.position : undefined),
     catchUp,
     isNext: (size, bytes) => size === cursor.position + bytes && generation === segment.log.generation(),
-    fold: (frame, records, at) => {
-      if (records.some(QueueFrame.hasPayload)) {
-        QueueFrame.place(records, segment.number, cursor.position + Frame.bodyOf(frame))
-      }
-      const applied = apply(records, at)
-      cursor.position = segment.seen = cursor.position + frame.length
+    fold: (own) => {
+      own.applied(applyOwn(own, cursor.position))
+      cursor.position = segment.seen = cursor.position + own.frame.length
       mark()
-      return applied
     },
     textOf,
     unsynced: (item) => {

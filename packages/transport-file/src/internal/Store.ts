@@ -6,6 +6,7 @@ import { Key, type TransportError } from "@sartor/core"
 import * as path from "node:path"
 import * as Descriptors from "./Descriptors.ts"
 import * as Directories from "./Directories.ts"
+import * as Flushing from "./Flushing.ts"
 import * as Hints from "./Hints.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Payloads from "./Payloads.ts"
@@ -24,6 +25,7 @@ export interface Store {
   readonly descriptors: Descriptors.Descriptors
   /** Flushes that failed, by path: final until this process ends. */
   readonly failures: Map<string, TransportError.TransportError>
+  readonly flushing: Flushing.Flushing
   readonly directories: Directories.Directories
   readonly payloads: Payloads.Payloads
   /** Names the next frame: unlike any other of any process. */
@@ -89,6 +91,7 @@ export const make = Effect.fnUntraced(function* (
     hints,
     descriptors,
     failures,
+    flushing: Flushing.make(),
     directories: Directories.make(directory, topmost, failures, descriptors),
     payloads: Payloads.make(),
     writer: () => `${nonce}.${(frames += 1)}`,

@@ -1,0 +1,62 @@
+/**
+ * How a log is flushed: on this thread, which does nothing else meanwhile, or on one of Node's others. To be handed over and back costs
+ * more than a quick flush does; so that is done here, as long as there is little else to do.
+ */
+import { Result } from "effect"
+import * as LogFile from "./LogFile.ts"
+
+export interface Flushing {
+  /** Calls back, later than at once, when what the file holds is on the device. */
+  readonly sync: (file: LogFile.LogFile, done: LogFile.Done) => void
+}
+
+/** Flushes that take longer never hold up this thread, in milliseconds. */
+const quick = 1
+
+/** Nor does any in a process that needs more of a processor than this. */
+const busy = 0.75
+
+/** How long the processor time is measured that this process needs, in milliseconds. */
+const span = 100
+
+/** What a flush takes counts so much in the average. */
+const weight = 0.25
+
+export const make = (): Flushing => {
+  let average = Number.POSITIVE_INFINITY
+  let load = 1
+  let since = performance.now()
+  let used = processorTime()
+
+  const measure = (now: number) => {
+    const before = used
+    used = processorTime()
+    load = (used - before) / (now - since)
+    since = now
+  }
+  const took = (time: number) => {
+    average = average === Number.POSITIVE_INFINITY ? time : average + weight * (time - average)
+  }
+
+  return {
+    sync: (file, done) => {
+      const began = performance.now()
+      if (began - since > span) measure(began)
+      if (average > quick || load > busy) {
+        return LogFile.sync(file, (error) => {
+          took(performance.now() - began)
+          done(error)
+        })
+      }
+      const flushed = LogFile.caught(() => LogFile.syncNow(file))
+      took(performance.now() - began)
+      queueMicrotask(() => done(Result.isFailure(flushed) ? flushed.failure : undefined))
+    }
+  }
+}
+
+/** What this process has needed of it, in milliseconds. */
+const processorTime = () => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1000
+}
