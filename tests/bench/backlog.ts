@@ -1,4 +1,4 @@
-/** W8, and the process of its own that opens the backlog: `node backlog.ts <directory>`. */
+/** W8, and the process of its own that opens the backlog: `node backlog.mjs <directory>`, compiled from this file. */
 import "effect/schema/SchemaJITCompiler/enable"
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
@@ -12,6 +12,18 @@ import type { Options, Row } from "./Row.ts"
 import { queueName } from "./sartorDriver.ts"
 
 const megabyte = 1024 * 1024
+
+const root = join(import.meta.dirname, "..", "..")
+
+/** Compiled as what users install: in a process that strips types from the sources, that takes most of the memory. */
+const compiled = () => {
+  const file = join(root, "data", "backlog.mjs")
+  const external = ["effect", "effect/schema/SchemaJITCompiler/enable"].flatMap((name) => ["--external", name])
+  const source = join(import.meta.dirname, "backlog.ts")
+  const args = [source, "--format", "esm", "--platform", "node", ...external, "-o", file]
+  execFileSync(join(root, "node_modules", ".bin", "rolldown"), args, { stdio: "ignore" })
+  return file
+}
 
 const open = (directory: string, warned: () => void = () => {}) =>
   ManagedRuntime.make(Layer.provide(FileTransport.layer({ directory }), Logger.layer([Logger.make(warned)])))
@@ -84,11 +96,11 @@ export const backlog = async (options: Options): Promise<Row> => {
   await sender.tell({ type: "many", producer: 0, count: count - 1, window: 1_000 })
   await sender.close()
   const takes = 200
+  const file = compiled()
   const found = times(options.rounds, (index): Opened => {
     progress(`  opening, round ${index + 1} of ${options.rounds}`)
-    const file = join(import.meta.dirname, "backlog.ts")
     return JSON.parse(
-      execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", file, directory, String(takes)], {
+      execFileSync(process.execPath, [file, directory, String(takes)], {
         encoding: "utf8",
         stdio: ["ignore", "pipe", "inherit"]
       })

@@ -42,7 +42,7 @@ export const forwards = (
     remaining -= count
     if (last >= 0) {
       walk(buffer, last, cursor, onLine, onTooLong)
-      wanted = chunk
+      wanted = Math.min(wanted, longestKept)
     } else if (cursor.skipping !== undefined || count >= longest) {
       cursor.skipping ??= cursor.position
       cursor.position += count
@@ -121,14 +121,17 @@ export const backwards = (
 const newline = 10
 const chunk = 64 * 1024
 
-/** One buffer for the usual case. All of this is synchronous; who is called back while it is in use gets another. */
+/**
+ * One buffer for the usual case, as large as the lines that came so far, within reason: whoever reads a long log reads it in
+ * one buffer. All of this is synchronous; who is called back while it is in use gets another.
+ */
 let spare: Buffer | undefined = Buffer.allocUnsafe(chunk)
+const longestKept = 16 * chunk
 const borrow = (length: number): Buffer => {
   const buffer = spare
-  if (buffer === undefined || buffer.length < length) return Buffer.allocUnsafe(length)
   spare = undefined
-  return buffer
+  return buffer === undefined || buffer.length < length ? Buffer.allocUnsafe(length) : buffer
 }
 const giveBack = (buffer: Buffer) => {
-  if (buffer.length === chunk) spare = buffer
+  if (buffer.length <= longestKept && buffer.length >= (spare?.length ?? 0)) spare = buffer
 }

@@ -17,7 +17,7 @@ export interface Payloads {
 }
 
 /** All queues of a process together remember so many bytes. */
-const capacity = 4 * 1024 * 1024
+export const capacity = 4 * 1024 * 1024
 
 export const make = (): Payloads => {
   let remembered: Array<Payload> = []
@@ -25,6 +25,7 @@ export const make = (): Payloads => {
   let bytes = 0
   return {
     remember: (payload) => {
+      if (payload.text === undefined) return
       remembered.push(payload)
       bytes += payload.bytes
       for (; bytes > capacity; oldest++) {

@@ -54,8 +54,16 @@ export const place = (records: ReadonlyArray<Record>, segment: number, position:
   }
 }
 
-/** The records of a frame, with their payloads in the buffer that it was read from; nothing if it isn't one of a queue. */
-export const records = (frame: Frame.Frame, buffer: Buffer, end: number): Option.Option<ReadonlyArray<Record>> => {
+/**
+ * The records of a frame, whose payloads are in the buffer that it was read from; nothing if it isn't one of a queue. Their text
+ * comes along if it is wanted.
+ */
+export const records = (
+  frame: Frame.Frame,
+  buffer: Buffer,
+  end: number,
+  withText: boolean
+): Option.Option<ReadonlyArray<Record>> => {
   const decoded = decode(frame.records)
   if (Option.isNone(decoded)) return Option.none()
   const { body } = frame
@@ -63,7 +71,7 @@ export const records = (frame: Frame.Frame, buffer: Buffer, end: number): Option
   const found = decoded.value.map((record): Record => {
     if (!("payload" in record)) return record as Record
     const bytes = record.payload ?? 0
-    const text = buffer.toString("utf8", next, next + bytes)
+    const text = withText ? buffer.toString("utf8", next, next + bytes) : undefined
     next += bytes + 1
     return { ...record, payload: { segment: 0, position: 0, bytes, text } }
   })

@@ -8,7 +8,7 @@ import * as Frame from "./Frame.ts"
 import * as Lines from "./Lines.ts"
 import * as LogFile from "./LogFile.ts"
 import type * as OpenLog from "./OpenLog.ts"
-import type { Payload } from "./Payloads.ts"
+import * as Payloads from "./Payloads.ts"
 import * as QueueFrame from "./QueueFrame.ts"
 import * as Segments from "./Segments.ts"
 import type { Store } from "./Store.ts"
@@ -31,7 +31,7 @@ export interface Seal {
 }
 
 export interface QueueReader<Item> {
-  readonly state: () => QueueLog.QueueLog<Payload>
+  readonly state: () => QueueLog.QueueLog<Payloads.Payload>
   readonly segment: () => Segment<Item>
   readonly seal: () => Seal | undefined
   /** How far it is folded; nothing within a line that is too long. */
@@ -43,7 +43,7 @@ export interface QueueReader<Item> {
   /** Folds a frame of our own that lies there. */
   readonly fold: (own: Own) => void
   /** The JSON of a payload. */
-  readonly textOf: (payload: Payload) => string
+  readonly textOf: (payload: Payloads.Payload) => string
   /** Up to where the segment must be synced for what was folded, or for the offer of one message only; nothing if it is. */
   readonly unsynced: (item?: QueueLog.Item<unknown>) => number | undefined
   /** Whether there are files of earlier segments, as far as is known. */
@@ -67,13 +67,15 @@ export interface Own {
 }
 
 export const make = <Item>(store: Store, path: string, { open, own }: Options<Item>): QueueReader<Item> => {
-  let state = QueueLog.make<Payload>()
+  let state = QueueLog.make<Payloads.Payload>()
   let segment = open(0)
   let generation = 0
   let cursor: Lines.Cursor = { position: 0, skipping: undefined }
   let seal: Seal | undefined
   let cluttered = false
   let lost = false
+  /** Where the file ended when reading on began. */
+  let goal = 0
   /** Up to where the file must be synced for the offers up to a number, as far as it was not when they were folded. */
   let undurable: Array<{ readonly newest: number; readonly end: number }> = []
   let marked = 0
@@ -115,7 +117,9 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
     }
     const frame = Frame.decode(buffer, start, end)
     if (frame === "newer") throw newer(segment.log.path)
-    const records = frame === "damaged" ? Option.none() : QueueFrame.records(frame, buffer, end)
+    // What lies further back would be forgotten at once.
+    const isRecent = goal - position < Payloads.capacity
+    const records = frame === "damaged" ? Option.none() : QueueFrame.records(frame, buffer, end, isRecent)
     if (frame === "damaged" || Option.isNone(records)) return damaged(position)
     if (frame.body !== undefined) QueueFrame.place(records.value, segment.number, position + frame.body - start)
     if (frame.snapshot !== undefined) segment.snapshot = frame.snapshot
@@ -181,6 +185,7 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
     }
     let more = false
     if (size !== segment.seen && seal === undefined) {
+      goal = size
       more = Lines.forwards(read, cursor, size, budget, onLine, damaged)
       if (!more) segment.seen = size
       mark()
@@ -195,7 +200,7 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
   }
 
   /** The JSON of a payload; throws a TransportError. */
-  const textOf = (payload: Payload): string => {
+  const textOf = (payload: Payloads.Payload): string => {
     if (payload.text !== undefined) return payload.text
     if (payload.segment !== segment.number) relocate()
     const buffer = Buffer.allocUnsafe(payload.bytes)
@@ -207,17 +212,14 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
 
   /** Finds the payloads again that lie in an earlier segment: in the state that this one starts with. */
   const relocate = () => {
-    const start = QueueLog.make<Payload>()
+    const start = QueueLog.make<Payloads.Payload>()
     const { number, snapshot } = segment
     const onFrame: Lines.OnLine = (buffer, from, end, position) => {
       const frame = Frame.decode(buffer, from, end)
       if (typeof frame === "string") return
-      for (const records of Option.toArray(QueueFrame.records(frame, buffer, end))) {
+      for (const records of Option.toArray(QueueFrame.records(frame, buffer, end, false))) {
         if (frame.body !== undefined) QueueFrame.place(records, number, position + frame.body - from)
-        for (const record of records) {
-          if (QueueFrame.hasPayload(record)) record.payload.text = undefined
-          start.apply(record, frame.at, 0)
-        }
+        for (const record of records) start.apply(record, frame.at, 0)
       }
     }
     const from = { position: 0, skipping: undefined }
