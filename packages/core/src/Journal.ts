@@ -77,7 +77,8 @@ export class Journal extends Context.Service<
   {
     /**
      * Appends all records or none, and returns the new version once they survive a crash. Its cost does not depend on the
-     * length of the log. A stale `expected` fails and writes nothing that a reader can see.
+     * length of the log. A stale `expected` fails and writes nothing that a reader can see: with no records, that asks
+     * whether it is stale.
      */
     readonly append: (
       key: string,

@@ -57,9 +57,11 @@ export const make = Effect.fnUntraced(function* (
   return Journal.Journal.of({
     append: Effect.fnUntraced(function* (key, expected, records) {
       yield* checked(key)
-      const text = yield* encode(records)
       if (records.length > 0)
-        return yield* append("Journal.append", key, expected, { records: text, count: records.length })
+        return yield* append("Journal.append", key, expected, {
+          records: yield* encode(records),
+          count: records.length
+        })
       const state = yield* LogFile.attempt("Journal.append", () => open(key).refresh())
       const actual = state?.version ?? 0
       return actual === expected ? actual : yield* new Journal.VersionConflict({ key, expected, actual })

@@ -209,8 +209,8 @@ export const make = Effect.fnUntraced(function* (
   return Journal.Journal.of({
     append: Effect.fnUntraced(function* (key, expected, records) {
       yield* checked(key)
-      const text = yield* encode(records)
       if (records.length > 0) {
+        const text = yield* encode(records)
         return (yield* append("Journal.append", key, expected, { text, count: records.length })).frame.version
       }
       const actual = (yield* newest("Journal.append", key))?.frame.version ?? 0

@@ -72,12 +72,14 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
 
   /** Reads from the newest known entry on: if that is gone, the key was deleted, and may be in use again. */
   const reading = (copy: Copy<S>) =>
-    Effect.suspend(() => {
-      copy.exists = false
-      return Stream.runForEachArray(copy.journal.read(copy.key, Math.max(copy.version - 1, 0)), (entries) => {
-        const error = fold(copy, entries)
-        return error === undefined ? Effect.void : Effect.fail(error)
-      })
+    Effect.flatMap(isCurrent(copy), (current) => {
+      copy.exists = current
+      return current ? Effect.void : readingOn(copy)
+    })
+  const readingOn = (copy: Copy<S>) =>
+    Stream.runForEachArray(copy.journal.read(copy.key, Math.max(copy.version - 1, 0)), (entries) => {
+      const error = fold(copy, entries)
+      return error === undefined ? Effect.void : Effect.fail(error)
     }).pipe(
       Effect.map(() => {
         if (copy.exists) return
@@ -87,6 +89,16 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
       }),
       Effect.catchTag("InvalidKey", Effect.die)
     )
+
+  /** Asks whether anything was appended, which costs less than to read what was not. */
+  const isCurrent = ({ journal, key, version }: Copy<S>): Effect.Effect<boolean, TransportError> =>
+    version === 0
+      ? Effect.succeed(false)
+      : journal.append(key, version, []).pipe(
+          Effect.as(true),
+          Effect.catchTag("VersionConflict", () => Effect.succeed(false)),
+          Effect.catchTag("InvalidKey", Effect.die)
+        )
 
   const peek = ({ journal, key, version }: Copy<S>, count: number) =>
     Stream.runCollect(Stream.take(journal.read(key, version), count)).pipe(

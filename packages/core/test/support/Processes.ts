@@ -129,7 +129,9 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
 
   const { journal } = store
   const journals = Layer.succeed(Journal.Journal, {
-    append: (key, expected, records) => through("append", key, journal.append(key, expected, records)),
+    // Without records it asks, and writes nothing.
+    append: (key, expected, records) =>
+      through(records.length === 0 ? "read" : "append", key, journal.append(key, expected, records)),
     read: (key, after) => throughStream("read", key, journal.read(key, after)),
     heads: (prefix) => through("heads", prefix ?? "", journal.heads(prefix)),
     watch: (prefix) => throughStream("watch", prefix ?? "", journal.watch(prefix)),
