@@ -103,7 +103,9 @@ export const make = Effect.fnUntraced(function* (
         for (const { id } of found) picked.add(id)
         return found
       }
-      yield* Effect.interruptible(Effect.timeoutOption(log.changed(revision), untilNext(log.state, now, monotonic)))
+      const wait = untilNext(log.state, now, monotonic)
+      const changed = log.changed(revision)
+      yield* Effect.interruptible(wait === Number.POSITIVE_INFINITY ? changed : Effect.timeoutOption(changed, wait))
     }
   })
 
@@ -284,7 +286,7 @@ const isExpired = (
 
 /** How long nothing can become takeable by itself, in milliseconds. */
 const untilNext = (state: QueueLog.View, now: number, monotonic: number) => {
-  let wait = 60_000
+  let wait = Number.POSITIVE_INFINITY
   const due = state.delayed[0]
   if (due !== undefined) wait = Math.min(wait, due.due - now)
   for (const { claim } of state.inFlight) {
