@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Array as Arr, Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import * as Agent from "./Agent.ts"
 import * as Flags from "./Flags.ts"
-import { type Entry, Journal } from "./Journal.ts"
+import { type Entry, type Head, Journal } from "./Journal.ts"
 import type { InvalidKey } from "./Key.ts"
 import * as Recall from "./Recall.ts"
 import * as Role from "./Role.ts"
@@ -183,7 +183,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
     const read = Effect.fnUntraced(function* (id: SessionId.SessionId, log: ReturnType<typeof replica>) {
       const session = yield* log.refresh
       weigh(id, session)
-      return session === undefined || session.closed === true ? yield* new SessionNotFound({ session_id: id }) : session
+      return isThere(session) ? session : yield* new SessionNotFound({ session_id: id })
     })
 
     const get = (input: string) => Effect.flatMap(known(input), (id) => read(id, logOf(id)))
@@ -193,9 +193,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       const log = patient === true ? logOf(id).patient : logOf(id)
       const existing = (session: Session.Session | undefined) => {
         weigh(id, session)
-        return session === undefined || session.closed === true
-          ? Effect.fail(new SessionNotFound({ session_id: id }))
-          : Effect.succeed(session)
+        return isThere(session) ? Effect.succeed(session) : Effect.fail(new SessionNotFound({ session_id: id }))
       }
       const refresh = Effect.flatMap(log.refresh, existing)
       yield* refresh
@@ -246,27 +244,24 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       return Effect.logWarning(`Session ${id} is left out: ${error.message}`)
     }
 
+    const shown = ({ key, version }: Head): Effect.Effect<Session.Session | undefined, TransportError> => {
+      const id = idOf(key)
+      if (!isSessionId(id)) return Effect.undefined
+      const log = shelf.pass(id)
+      if (log.version() === version && log.current() !== undefined) return Effect.succeed(log.current())
+      const reading = Effect.tap(log.refresh, (session) => Effect.sync(() => weigh(id, session)))
+      return Effect.catchTag(reading, "TransportError", (error) =>
+        isTransient(error) ? Effect.fail(error) : Effect.as(warn(id, version, error), undefined)
+      )
+    }
+
     const list = Effect.fn("Sessions.list")(function* (filter: Filter = {}) {
       const heads = yield* journal.heads("session/")
-      const sessions = yield* Effect.forEach(
-        heads,
-        ({ key, version }) => {
-          const id = idOf(key)
-          if (!isSessionId(id)) return Effect.succeedNone
-          const log = shelf.pass(id)
-          const session = log.version() === version ? log.current() : undefined
-          if (session !== undefined) return Effect.succeed(Option.filter(Option.some(session), isThere))
-          return Effect.asSome(read(id, log)).pipe(
-            Effect.catchTag("SessionNotFound", () => Effect.succeedNone),
-            Effect.catchTag("TransportError", (error) =>
-              isTransient(error) ? Effect.fail(error) : Effect.as(warn(id, version, error), Option.none())
-            )
-          )
-        },
-        { concurrency: 16 }
-      )
-      const here = [...unkept.values()].flatMap((log) => Option.toArray(Option.fromUndefinedOr(log.current())))
-      return [...sessions.flatMap(Option.toArray), ...here].filter(matching(filter)).sort(newestFirst)
+      // So many at once, each with a share: a fibre for each session would cost as much as the rest.
+      const shares = Arr.split(heads, 16)
+      const kept = yield* Effect.forEach(shares, (share) => Effect.forEach(share, shown), { concurrency: "unbounded" })
+      const here = [...unkept.values()].map((log) => log.current())
+      return [...kept.flat(), ...here].filter(isThere).filter(matching(filter)).sort(newestFirst)
     })
 
     /** Looks no further than the first record, so that a damaged session can still be shown. */
@@ -324,7 +319,8 @@ const idOf = (key: string) => key.slice(key.indexOf("session/") + "session/".len
 /** How many characters of sessions are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 96 * 1024 * 1024
 
-const isThere = ({ closed }: Session.Session) => closed !== true
+const isThere = (session: Session.Session | undefined): session is Session.Session =>
+  session !== undefined && session.closed !== true
 
 const matching = (filter: Filter) => (session: Session.Session) =>
   (filter.status === undefined || session.status === filter.status) &&

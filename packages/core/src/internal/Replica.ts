@@ -158,11 +158,23 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
   return (journal, key) => {
     const copy: Copy<S> = { journal, key, state: initial, version: 0, exists: false }
     const lock = Semaphore.makeUnsafe(1)
-    const ways = (trying: Trying): Replica<S, R, E>["patient"] => ({
-      refresh: lock.withPermit(Effect.map(trying(reading(copy)), () => copy.state)),
-      update: (decide) => lock.withPermit(update(copy, decide, trying))
-    })
-    return { ...ways(identity), current: () => copy.state, version: () => copy.version, patient: ways(patiently) }
+    const refresh = (trying: Trying) => lock.withPermit(Effect.map(trying(reading(copy)), () => copy.state))
+    const change =
+      (trying: Trying): Replica<S, R, E>["update"] =>
+      (decide) =>
+        lock.withPermit(update(copy, decide, trying))
+    // What is asked for is made then: there may be thousands, of which most are read once.
+    return {
+      get refresh() {
+        return refresh(identity)
+      },
+      update: change(identity),
+      current: () => copy.state,
+      version: () => copy.version,
+      get patient() {
+        return { refresh: refresh(patiently), update: change(patiently) }
+      }
+    }
   }
 }
 

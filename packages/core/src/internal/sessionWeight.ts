@@ -10,6 +10,7 @@ export const weightOf = (session: Session, sizes: WeakMap<object, number>) => {
     return size
   }
   const { checkpoints, metadata, prompt, result, runs, synthesis, wakes } = session
-  const parts = [prompt, metadata, result, synthesis].reduce<number>((sum, part) => sum + sizeOf(part), 0)
+  let parts = sizeOf(prompt) + sizeOf(result) + sizeOf(synthesis)
+  for (const name in metadata) parts += name.length + sizeOf(metadata[name])
   return 1000 + 300 * session.version + 1000 * (checkpoints.length + wakes.length + runs.length) + parts
 }
