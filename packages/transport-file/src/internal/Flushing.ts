@@ -22,15 +22,22 @@ const span = 100
 /** What a flush takes counts so much in the average. */
 const weight = 0.25
 
-export const make = (): Flushing => {
+/** Both in milliseconds. */
+export interface Clocks {
+  readonly now: () => number
+  /** What this process has needed of a processor. */
+  readonly used: () => number
+}
+
+export const make = (clocks: Clocks = measured): Flushing => {
   let average = Number.POSITIVE_INFINITY
   let load = 1
-  let since = performance.now()
-  let used = processorTime()
+  let since = clocks.now()
+  let used = clocks.used()
 
   const measure = (now: number) => {
     const before = used
-    used = processorTime()
+    used = clocks.used()
     load = (used - before) / (now - since)
     since = now
   }
@@ -40,23 +47,25 @@ export const make = (): Flushing => {
 
   return {
     sync: (file, done) => {
-      const began = performance.now()
+      const began = clocks.now()
       if (began - since > span) measure(began)
       if (average > quick || load > busy) {
         return LogFile.sync(file, (error) => {
-          took(performance.now() - began)
+          took(clocks.now() - began)
           done(error)
         })
       }
       const flushed = LogFile.caught(() => LogFile.syncNow(file))
-      took(performance.now() - began)
+      took(clocks.now() - began)
       queueMicrotask(() => done(Result.isFailure(flushed) ? flushed.failure : undefined))
     }
   }
 }
 
-/** What this process has needed of it, in milliseconds. */
-const processorTime = () => {
-  const { system, user } = process.cpuUsage()
-  return (system + user) / 1000
+const measured: Clocks = {
+  now: () => performance.now(),
+  used: () => {
+    const { system, user } = process.cpuUsage()
+    return (system + user) / 1000
+  }
 }
