@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Effect, Layer, PubSub, Schema, Stream } from "effect"
+import { Clock, Context, Effect, Layer, Queue, Schema, Stream } from "effect"
 import { bytesOf } from "./internal/jsonBytes.ts"
 import { InvalidKey, isKey } from "./Key.ts"
 import { TransportError } from "./TransportError.ts"
@@ -115,58 +115,70 @@ interface Log {
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<Journal> = Layer.effect(
-  Journal,
-  Effect.gen(function* () {
-    const logs = new Map<string, Log>()
-    const changes = yield* PubSub.sliding<Head>(4096)
+export const layerMemory: Layer.Layer<Journal> = Layer.sync(Journal, () => {
+  const logs = new Map<string, Log>()
+  const watchers = new Map<Queue.Enqueue<Head>, string>()
 
-    const checked = (key: string) => (isKey(key) ? Effect.void : Effect.fail(new InvalidKey({ key })))
-    const head = (key: string, log: Log): Head => ({ key, version: log.version, at: log.at })
+  const checked = (key: string) => (isKey(key) ? Effect.void : Effect.fail(new InvalidKey({ key })))
+  const head = (key: string, log: Log): Head => ({ key, version: log.version, at: log.at })
+  const tell = (key: string, log: Log) => {
+    for (const [watcher, watched] of watchers) if (isWatched(watched, key)) Queue.offerUnsafe(watcher, head(key, log))
+  }
 
-    return Journal.of({
-      append: Effect.fnUntraced(function* (key, expected, records) {
-        yield* checked(key)
-        const text = yield* encodeRecords(records)
-        const at = yield* Clock.currentTimeMillis
-        const log = logs.get(key) ?? { version: 0, at, entries: [] }
-        if (log.version !== expected) {
-          return yield* new VersionConflict({ key, expected, actual: log.version })
-        }
-        if (records.length === 0) return expected
-        for (const record of yield* decodeRecords(text)) log.entries.push({ version: ++log.version, at, record })
-        log.at = at
-        logs.set(key, log)
-        yield* PubSub.publish(changes, head(key, log))
-        return log.version
-      }),
-      read: (key, after = 0) =>
-        Stream.unwrap(
-          Effect.as(
-            checked(key),
-            Stream.suspend(() => Stream.fromIterable((logs.get(key)?.entries ?? []).filter((e) => e.version > after)))
-          )
-        ),
-      heads: (prefix = "") =>
-        Effect.sync(() =>
-          [...logs]
-            .filter(([key, log]) => key.startsWith(prefix) && log.entries.length > 0)
-            .map(([key, log]) => head(key, log))
-            .sort((a, b) => (a.key < b.key ? -1 : 1))
-        ),
-      watch: (prefix = "") => Stream.filter(Stream.fromPubSub(changes), (change) => isWatched(prefix, change.key)),
-      delete: Effect.fnUntraced(function* (key) {
-        yield* checked(key)
-        const log = logs.get(key)
-        if (log === undefined || log.entries.length === 0) return
-        log.entries.length = 0
-        log.version += 1
-        log.at = yield* Clock.currentTimeMillis
-        yield* PubSub.publish(changes, head(key, log))
-      })
+  return Journal.of({
+    append: Effect.fnUntraced(function* (key, expected, records) {
+      yield* checked(key)
+      const text = yield* encodeRecords(records)
+      const at = yield* Clock.currentTimeMillis
+      const log = logs.get(key) ?? { version: 0, at, entries: [] }
+      if (log.version !== expected) {
+        return yield* new VersionConflict({ key, expected, actual: log.version })
+      }
+      if (records.length === 0) return expected
+      for (const record of yield* decodeRecords(text)) log.entries.push({ version: ++log.version, at, record })
+      log.at = at
+      logs.set(key, log)
+      tell(key, log)
+      return log.version
+    }),
+    read: (key, after = 0) =>
+      Stream.unwrap(
+        Effect.as(
+          checked(key),
+          Stream.suspend(() => {
+            const { entries, version } = logs.get(key) ?? { entries: [], version: 0 }
+            return Stream.fromArray(entries.slice(Math.max(after - (version - entries.length), 0)))
+          })
+        )
+      ),
+    heads: (prefix = "") =>
+      Effect.sync(() =>
+        [...logs]
+          .filter(([key, log]) => key.startsWith(prefix) && log.entries.length > 0)
+          .map(([key, log]) => head(key, log))
+          .sort((a, b) => (a.key < b.key ? -1 : 1))
+      ),
+    watch: (prefix = "") =>
+      Stream.unwrap(
+        Effect.map(
+          Effect.acquireRelease(
+            Effect.tap(Queue.sliding<Head>(4096), (watcher) => Effect.sync(() => watchers.set(watcher, prefix))),
+            (watcher) => Effect.sync(() => watchers.delete(watcher))
+          ),
+          Stream.fromQueue
+        )
+      ),
+    delete: Effect.fnUntraced(function* (key) {
+      yield* checked(key)
+      const log = logs.get(key)
+      if (log === undefined || log.entries.length === 0) return
+      log.entries.length = 0
+      log.version += 1
+      log.at = yield* Clock.currentTimeMillis
+      tell(key, log)
     })
   })
-)
+})
 
 const Records = Schema.fromJsonString(Schema.Array(Schema.Json))
 const decodeRecords = (text: string) => Effect.orDie(Schema.decodeEffect(Records)(text))

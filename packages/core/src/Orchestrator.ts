@@ -125,8 +125,8 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   const lost = yield* Lease.acquire(name, { wait: options.wait })
 
   const heard = yield* PubSub.sliding<Wake>(1024)
-  /** By session, who waits for its end here. */
-  const waiting = new Map<string, Signal>()
+  /** By session, those who wait for its end here. */
+  const waiting = new Map<string, { readonly signal: Signal; count: number }>()
   let spawning = 0
   /** What was spawned or adopted here. */
   const taken = new Set<string>()
@@ -139,7 +139,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   const watching = makeWatch(name, alert)
 
   const acknowledged = (wake: Wake) => {
-    if (isTerminal(wake.status)) waiting.get(wake.session_id)?.notify()
+    if (isTerminal(wake.status)) waiting.get(wake.session_id)?.signal.notify()
     return Effect.andThen(PubSub.publish(heard, wake), watching.acknowledged(wake))
   }
   const dispatch = (session: Session.Session, trace?: typeof Telemetry.Trace.Type) =>
@@ -148,6 +148,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   let closing = false
   const close = Effect.sync(() => {
     closing = true
+    for (const { signal } of waiting.values()) signal.notify()
   })
   // Whoever has taken it over is open under the same name.
   const leave = Effect.suspend(() => (closing ? Effect.void : Effect.andThen(close, Roster.leave(name)))).pipe(
@@ -173,6 +174,8 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
     if (options.pool === undefined) yield* Effect.provideContext(Roster.enter(name), context)
     yield* wakes.reconcile(name)
     const mine = yield* sessions.list({ orchestrator: name })
+    const going = new Set<string>(mine.flatMap((session) => (isOver(session) ? [] : [session.session_id])))
+    for (const [id, { signal }] of waiting) if (!going.has(id)) signal.notify()
     polls = mine.some((session) => isPolled(session) && !Session.isEnded(session.status))
     if (mine.some(isPolled)) yield* poll
     const due = mine.filter((session) => Spawn.isDue(session) && (resume || taken.has(session.session_id)))
@@ -196,27 +199,42 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   // Comes before the fibre's end: an idle worker would take up what another has just given back.
   yield* Effect.addFinalizer(() => leave)
 
-  /** Woken by the wake; looks by itself now and then, in case it is late. Outlasts a transport that is away for a while. */
-  const settled = Effect.fnUntraced(function* (id: string) {
+  /** Woken by the wake, or by who reconciles, in case it is late. Outlasts a transport that is away for a while. */
+  const settled = Effect.fnUntraced(function* (id: string, signal: Signal) {
+    let seen = signal.revision()
     const session = yield* sessions.open(id, { patient: true })
-    const ended = waiting.get(id) ?? makeSignal()
-    waiting.set(id, ended)
+    let current = session.current()
     while (true) {
-      const seen = ended.revision()
-      const current = yield* session.refresh
-      if (Session.isEnded(current.status) || current.status === "blocked") {
+      if (isOver(current)) {
         const last = Session.terminalWake(current)
         if (last === undefined) return current
         if (yield* patiently(wakes.isSettled(current.orchestrator, last.wake_id))) return current
       }
+      const told = signal.changed(seen)
       // Nobody tells here of what is acknowledged elsewhere.
-      yield* Effect.timeoutOption(ended.changed(seen), current.orchestrator === name ? "5 seconds" : "1 second")
+      yield* current.orchestrator === name && !closing ? told : Effect.timeoutOption(told, "1 second")
+      seen = signal.revision()
+      const known = session.current()
+      current = isOver(known) ? known : yield* session.refresh
     }
   })
+  const awaiting = (id: string) =>
+    Effect.suspend(() => {
+      const entry = waiting.get(id) ?? { signal: makeSignal(), count: 0 }
+      waiting.set(id, entry)
+      entry.count += 1
+      return Effect.ensuring(
+        settled(id, entry.signal),
+        Effect.sync(() => {
+          entry.count -= 1
+          if (entry.count === 0) waiting.delete(id)
+        })
+      )
+    })
   const handle = (session: Session.Session): Spawn.Handle => ({
     name: session.name ?? session.session_id,
     sessionId: session.session_id,
-    await: settled(session.session_id)
+    await: awaiting(session.session_id)
   })
   const start = Effect.fnUntraced(function* (session: Session.Session) {
     taken.add(session.session_id)
@@ -271,6 +289,8 @@ export const layer = (
   Lease.Owned | LegacyFiles.LegacyFilesMissing | TransportError,
   Journal | Queue | Sessions | Wakes | AgentRunner
 > => Layer.effect(Orchestrator, make(options))
+
+const isOver = ({ status }: Session.Session) => Session.isEnded(status) || status === "blocked"
 
 /** Takes out of a queue whatever is in it. */
 const withdraw = Effect.fnUntraced(function* (name: string) {

@@ -6,6 +6,7 @@
 import { Effect, Exit, Schema, Scope, Semaphore } from "effect"
 import { Queue } from "./Queue.ts"
 import type { TransportError } from "./TransportError.ts"
+import * as handingOn from "./internal/handingOn.ts"
 import { own } from "./internal/own.ts"
 
 /**
@@ -69,10 +70,37 @@ export const provision = Effect.fn("Permits.provision")(function* (
  * @since 0.1.0
  */
 export const acquire = (pool: string): Effect.Effect<Permit, TransportError, Queue | Scope.Scope> =>
-  Effect.flatMap(Effect.context<Queue>(), (context) => {
-    const claimed = Effect.provideContext(claim(pool), context)
+  Effect.flatMap(Queue, (queue) => {
+    const claimed = claim(queue, pool)
     return holding(claimed, claimed)
   })
+
+/**
+ * A pool as a process takes from it that executes many runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pool {
+  readonly name: string
+  /** Its permits go on to who waits in this process, and after a second back to all. */
+  readonly claim: handingOn.Claim<TransportError>
+}
+
+/**
+ * What is `inherited` counts as a permit too: that of an agent which waits for what is done with it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = Effect.fnUntraced(function* (
+  name: string,
+  inherited?: Semaphore.Semaphore
+): Effect.fn.Return<Pool, never, Queue | Scope.Scope> {
+  const queue = yield* Queue
+  const shared = yield* handingOn.make(takeFrom(queue, name))
+  return { name, claim: inherited === undefined ? shared : eitherOf(inherited, shared) }
+})
 
 /**
  * The hands of this process are full by now: what was taken is given back, and somebody else may have one free.
@@ -87,35 +115,34 @@ export class NoHand extends Schema.TaggedError<NoHand>("@sartor/core/Permits/NoH
 }
 
 /**
- * The same, for a process that has only so many hands: once there is a permit it needs a hand that is free, or it gives
+ * Waits for a permit in a process that has only so many hands: once there is a permit it needs a hand that is free, or it gives
  * the permit back. Who has lent both takes a hand before the permit, and never the other way round, so that no two of them
- * wait for each other. What is `inherited` counts as a permit too: that of an agent which waits for what is done with it.
+ * wait for each other.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const acquireWith = (
   hands: Semaphore.Semaphore,
-  pool: string,
-  inherited?: Semaphore.Semaphore
-): Effect.Effect<Permit, NoHand | TransportError, Queue | Scope.Scope> =>
-  Effect.flatMap(Effect.context<Queue>(), (context) => {
-    const claimed = Effect.provideContext(claim(pool, inherited), context)
-    const open = hands.release(1)
-    const first = Effect.flatMap(claimed, (release) =>
+  { claim }: Pool
+): Effect.Effect<Permit, NoHand | TransportError, Scope.Scope> => {
+  const first: handingOn.Claim<NoHand | TransportError> = (restore) =>
+    Effect.flatMap(claim(restore), (release) =>
       Effect.flatMap(hands.takeIfAvailable(1), (taken) =>
-        taken ? Effect.succeed(Effect.andThen(release, open)) : Effect.andThen(release, new NoHand())
+        // The hand is free before whoever gets the permit looks for one.
+        taken ? Effect.succeed(Effect.andThen(hands.release(1), release)) : Effect.andThen(release, new NoHand())
       )
     )
-    const again = Effect.andThen(
-      hands.take(1),
-      claimed.pipe(
-        Effect.onError(() => open),
-        Effect.map((release) => Effect.andThen(release, open))
+  const again: handingOn.Claim<TransportError> = (restore) =>
+    Effect.andThen(
+      restore(hands.take(1)),
+      claim(restore).pipe(
+        Effect.onError(() => hands.release(1)),
+        Effect.map((release) => Effect.andThen(hands.release(1), release))
       )
     )
-    return holding(first, again)
-  })
+  return holding(first, again)
+}
 
 /**
  * The pool of a tree's runs that work one at a time: a permit of it is held beside one of the tree's own.
@@ -133,14 +160,13 @@ export const aloneOf = (pool: string): string => `${pool}/alone`
  */
 export const acquireAlone = Effect.fnUntraced(function* (
   hands: Semaphore.Semaphore,
-  pool: string,
-  inherited?: Semaphore.Semaphore,
+  pool: Pool,
   /** Whose runs work one at a time; an agent that works alone may wait for those of its own. */
-  orchestrator: string = pool
+  orchestrator: string = pool.name
 ) {
   yield* provision(aloneOf(orchestrator), 1)
   const alone = yield* acquire(aloneOf(orchestrator))
-  const shared = yield* acquireWith(hands, pool, inherited)
+  const shared = yield* acquireWith(hands, pool)
   // Taken again in the order of above: whoever has one of the pool never waits to be alone.
   const permit: Permit = {
     lend: (wait) => shared.lend(alone.lend(wait)),
@@ -149,37 +175,42 @@ export const acquireAlone = Effect.fnUntraced(function* (
   return permit
 })
 
-/**
- * Takes a permit of the pool, or the one that is inherited if that is free before, and answers how it is given back: never
- * completed, so that the next one has it at once.
- */
-const claim = (pool: string, inherited?: Semaphore.Semaphore) =>
-  Effect.uninterruptibleMask(
-    Effect.fnUntraced(function* (restore) {
-      const queue = yield* Queue
-      const take = queue.take(queueOf(pool), { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: () => 0 })
-      const pooled = yield* Scope.make()
-      const kept = yield* Scope.make()
-      const giveBack = (scope: Scope.Closeable) => Scope.close(scope, Exit.interrupt())
-      const fromPool = Effect.as(Scope.provide(own(take), pooled), pooled)
-      const fromKept = (permit: Semaphore.Semaphore) =>
-        Effect.acquireRelease(permit.take(1), () => permit.release(1), { interruptible: true })
-      const first =
-        inherited === undefined
-          ? fromPool
-          : Effect.raceFirst(Effect.as(Scope.provide(fromKept(inherited), kept), kept), fromPool)
-      const won = yield* Effect.onError(restore(first), () => Effect.andThen(giveBack(kept), giveBack(pooled)))
-      // Both may have come at once.
-      yield* giveBack(won === kept ? pooled : kept)
-      return giveBack(won)
+const takeFrom = (queue: Queue["Service"], pool: string) =>
+  own(queue.take(queueOf(pool), { maxAttempts: Number.MAX_SAFE_INTEGER, retryDelay: () => 0 }))
+
+/** A permit is never completed, so that the next one has it at once. */
+const claim =
+  (queue: Queue["Service"], pool: string): handingOn.Claim<TransportError> =>
+  (restore) =>
+    Effect.flatMap(Scope.make(), (scope) => {
+      const giveBack = Scope.close(scope, Exit.interrupt())
+      const taken = restore(Scope.provide(takeFrom(queue, pool), scope))
+      return Effect.as(
+        Effect.onError(taken, () => giveBack),
+        giveBack
+      )
     })
-  )
+
+/** Takes the permit that is inherited, or one that is shared if that comes before. */
+const eitherOf =
+  (inherited: Semaphore.Semaphore, shared: Pool["claim"]): Pool["claim"] =>
+  (restore) =>
+    Effect.suspend(() => {
+      const won: Array<Effect.Effect<unknown>> = []
+      const kept = (claim: Pool["claim"]) =>
+        Effect.uninterruptibleMask((restore) => Effect.map(claim(restore), (release) => won.push(release)))
+      const own: Pool["claim"] = (restore) => Effect.as(restore(inherited.take(1)), inherited.release(1))
+      // Both may have come at once.
+      const giveBack = (from: number) => Effect.suspend(() => Effect.all(won.splice(from), { discard: true }))
+      return restore(Effect.raceFirst(kept(own), kept(shared))).pipe(
+        Effect.onError(() => giveBack(0)),
+        Effect.andThen(giveBack(1)),
+        Effect.map(() => giveBack(0))
+      )
+    })
 
 /** Holds something that can be lent, until the scope closes. To take it answers how it is given back. */
-const holding = Effect.fnUntraced(function* <E, E2>(
-  first: Effect.Effect<Effect.Effect<unknown>, E>,
-  again: Effect.Effect<Effect.Effect<unknown>, E2>
-) {
+const holding = Effect.fnUntraced(function* <E, E2>(first: handingOn.Claim<E>, again: handingOn.Claim<E2>) {
   const lock = yield* Semaphore.make(1)
   let held: Effect.Effect<unknown> = Effect.void
   let lent = 0
@@ -188,9 +219,9 @@ const holding = Effect.fnUntraced(function* <E, E2>(
     held = Effect.void
     return open
   })
-  const hold = <E>(take: Effect.Effect<Effect.Effect<unknown>, E>) =>
+  const hold = <E>(take: handingOn.Claim<E>) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.map(restore(take), (open) => {
+      Effect.map(take(restore), (open) => {
         held = open
       })
     )

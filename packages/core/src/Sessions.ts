@@ -19,6 +19,7 @@ import * as here from "./internal/here.ts"
 import { nowText } from "./internal/now.ts"
 import { isTransient } from "./internal/patience.ts"
 import * as replicas from "./internal/replicas.ts"
+import { isThere, matching, newestFirst } from "./internal/sessionList.ts"
 import * as Logs from "./internal/sessionLogs.ts"
 import { weightOf } from "./internal/sessionWeight.ts"
 import * as Shelf from "./internal/Shelf.ts"
@@ -97,6 +98,11 @@ export interface Filter {
 export interface OpenOptions {
   /** Whether reading and writing outlast a transport that is away for up to a minute; by default they fail at once. */
   readonly patient?: boolean | undefined
+  /**
+   * Whether what was read before will do to begin with, for who looks at what never changes, or is about to write: a write is
+   * decided on the newest state all the same.
+   */
+  readonly known?: boolean | undefined
 }
 
 /**
@@ -106,6 +112,8 @@ export interface OpenOptions {
  * @since 0.1.0
  */
 export interface Open {
+  /** As it was last read or written here. */
+  readonly current: () => Session.Session
   /** Reads what others have written. */
   readonly refresh: Effect.Effect<Session.Session, SessionNotFound | TransportError>
   /**
@@ -188,16 +196,20 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
 
     const get = (input: string) => Effect.flatMap(known(input), (id) => read(id, logOf(id)))
 
-    const open = Effect.fnUntraced(function* (input: string, { patient }: OpenOptions = {}) {
+    const open = Effect.fnUntraced(function* (input: string, { known: asKnown, patient }: OpenOptions = {}) {
       const id = yield* known(input)
-      const log = patient === true ? logOf(id).patient : logOf(id)
+      const replica = logOf(id)
+      const log = patient === true ? replica.patient : replica
       const existing = (session: Session.Session | undefined) => {
         weigh(id, session)
         return isThere(session) ? Effect.succeed(session) : Effect.fail(new SessionNotFound({ session_id: id }))
       }
       const refresh = Effect.flatMap(log.refresh, existing)
-      yield* refresh
-      const opened: Open = {
+      const before = asKnown === true ? replica.current() : undefined
+      const opened = isThere(before) ? before : yield* refresh
+      const open: Open = {
+        // It may be deleted by now.
+        current: () => replica.current() ?? opened,
         refresh,
         update: (decide) =>
           Effect.flatMap(
@@ -207,7 +219,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
             existing
           )
       }
-      return opened
+      return open
     })
 
     /** Nobody has the id yet, neither here nor where sessions are kept. */
@@ -318,18 +330,6 @@ const idOf = (key: string) => key.slice(key.indexOf("session/") + "session/".len
 
 /** How many characters of sessions are kept in memory, so that reading them again costs only what is new. */
 const shelfLimit = 96 * 1024 * 1024
-
-const isThere = (session: Session.Session | undefined): session is Session.Session =>
-  session !== undefined && session.closed !== true
-
-const matching = (filter: Filter) => (session: Session.Session) =>
-  (filter.status === undefined || session.status === filter.status) &&
-  (filter.role === undefined || session.role === filter.role.toUpperCase()) &&
-  (filter.orchestrator === undefined || session.orchestrator === filter.orchestrator) &&
-  (filter.parentId === undefined || session.parent_id === filter.parentId)
-
-const newestFirst = (a: Session.Session, b: Session.Session) =>
-  a.created_at === b.created_at ? (a.session_id < b.session_id ? -1 : 1) : a.created_at < b.created_at ? 1 : -1
 
 /**
  * Asks what a session knows, without resuming it: for agents that go on with another's work.

@@ -128,7 +128,7 @@ export class Wakes extends Context.Service<
       handler: (wake: Wake.Wake, attempt: number) => Effect.Effect<void, E, R>,
       options?: Pick<HandleOptions, "maxAttempts">
     ) => Effect.Effect<ReadonlyArray<Wake.Wake>, TransportError, R>
-    /** Whether a wake is acknowledged or dead. */
+    /** Whether a wake is acknowledged, which it stays, or dead. */
     readonly isSettled: (orchestrator: string, wakeId: string) => Effect.Effect<boolean, TransportError>
     /** Says that a wake is dealt with, from any process. Saying it again changes nothing. */
     readonly acknowledge: (wakeId: string) => Effect.Effect<void, WakeNotFound | TransportError>
@@ -154,9 +154,9 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
 
     const shelf = Shelf.make(shelfLimit, (key) => replicas.inbox(journal, key))
     const inboxAt = (key: string) => {
-      const { refresh, update } = shelf.get(key)
+      const { current, refresh, update } = shelf.get(key)
       const weigh = (state: Inbox.Inbox) => Effect.sync(() => shelf.weigh(key, 1 + HashSet.size(state.acknowledged)))
-      return { refresh: Effect.tap(refresh, weigh), update }
+      return { current, refresh: Effect.tap(refresh, weigh), update }
     }
     const inbox = (orchestrator: string) => inboxAt(`inbox/${orchestrator}`)
     /** What nobody is woken by, and nothing is kept of, is settled in memory too. */
@@ -339,6 +339,7 @@ export const layer: Layer.Layer<Wakes, never, Journal | Queue | Sessions> = Laye
       },
       poll: (orchestrator, handler, options) => Polling.handle(desk, orchestrator, handler, options),
       isSettled: Effect.fnUntraced(function* (orchestrator, wakeId) {
+        if (HashSet.has(inbox(orchestrator).current().acknowledged, wakeId)) return true
         if (Inbox.isSettled(yield* inbox(orchestrator).refresh, wakeId)) return true
         return Inbox.isSettled(yield* inboxAt(`${here.prefix}inbox/${orchestrator}`).refresh, wakeId)
       }),

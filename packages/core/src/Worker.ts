@@ -30,6 +30,7 @@ import * as Spawn from "./Spawn.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { TransportError } from "./TransportError.ts"
 import type { Wakes } from "./Wakes.ts"
+import * as Ahead from "./internal/ahead.ts"
 import { alertOf, execute, reject } from "./internal/executing.ts"
 import { own } from "./internal/own.ts"
 import { isTransient } from "./internal/patience.ts"
@@ -116,7 +117,7 @@ const executeNext = Effect.fnUntraced(
     const delivery = yield* own(queue.take(options.queue ?? Spawn.queueOf(options.orchestrator), take))
     yield* options.admit ?? Effect.void
     const { alone = false, session_id, trace } = yield* Effect.mapError(decodeDispatched(delivery.payload), reject)
-    const open = sessions.open(session_id, { patient: true })
+    const open = sessions.open(session_id, { patient: true, known: true })
     const taken = Effect.gen(function* () {
       const [reading, session] = yield* Effect.timed(
         Effect.mapError(open, (error) =>
@@ -144,7 +145,7 @@ const executeNext = Effect.fnUntraced(
 /** Gives a run back whose agent nothing here can execute: its orchestrator, or another worker, may. */
 const leaveToOthers = Effect.fnUntraced(function* (session: Open) {
   const { executes = () => true } = yield* AgentRunner
-  const { runner, session_id } = yield* session.refresh
+  const { runner, session_id } = session.current()
   if (runner.type !== "external" && !executes(runner.type)) {
     return yield* new GivenBack({ foreign: `session ${session_id} is for a "${runner.type}" agent` })
   }
@@ -153,7 +154,7 @@ const leaveToOthers = Effect.fnUntraced(function* (session: Open) {
 /** Cancels what the agent that spawned it did not live to cancel itself. Answers whether there was that to do. */
 const wasAbandoned = Effect.fnUntraced(function* (session: Open) {
   const sessions = yield* Sessions
-  const { parent_id, session_id } = yield* session.refresh
+  const { parent_id, session_id } = session.current()
   if (parent_id === undefined) return false
   const parent = yield* Effect.catchTag(
     Effect.asSome(sessions.get(parent_id)),
@@ -231,9 +232,10 @@ export const bring = Effect.fn("Worker.bring")(function* (
 
 /** How many runs at once this process takes from where all can, and of those that it has spawned for itself. */
 const lanesOf = Effect.fnUntraced(function* (concurrency: number, here: number) {
-  const all = { places: concurrency, hands: yield* Semaphore.make(concurrency), queueOf: Spawn.queueOf }
-  const own = { places: here, hands: yield* Semaphore.make(here), queueOf: Spawn.hereQueueOf }
-  return [all, own]
+  const lane = Effect.fnUntraced(function* (places: number, queueOf: (orchestrator: string) => string) {
+    return { places, queueOf, hands: yield* Semaphore.make(places), ahead: yield* Ahead.make }
+  })
+  return [yield* lane(concurrency, Spawn.queueOf), yield* lane(here, Spawn.hereQueueOf)]
 })
 
 type Lane = Effect.Success<ReturnType<typeof lanesOf>>[number]
@@ -289,27 +291,37 @@ const work = Effect.fnUntraced(function* (
   options: WorkOptions,
   lanes: ReadonlyArray<Lane>
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
-  yield* Effect.forEach(lanes, (lane) => workIn(options, lane), { concurrency: "unbounded", discard: true })
+  const pool = yield* Permits.open(options.pool ?? options.orchestrator, options.inherited)
+  yield* Effect.forEach(lanes, (lane) => workIn(options, lane, pool), { concurrency: "unbounded", discard: true })
   return yield* Effect.never
 })
 
-/** Takes one run after another while there is a hand for it: one that would wait here may find one elsewhere. */
+/**
+ * Takes one run after another while there is a hand for it, because one that would wait here may find one elsewhere; and
+ * ahead of that where runs end soon.
+ */
 const workIn = Effect.fnUntraced(function* (
   options: WorkOptions,
-  { hands, places, queueOf }: Lane
+  { ahead, hands, places, queueOf }: Lane,
+  pool: Permits.Pool
 ): Effect.fn.Return<never, never, Services | Scope.Scope> {
-  const { inherited, orchestrator, pool = orchestrator } = options
+  const { orchestrator } = options
   // Ended together: each may take its time.
   const running = yield* FiberSet.make<void, never>()
   const turn = Effect.gen(function* () {
-    yield* hands.withPermit(Effect.void)
+    // Those that were taken together with the one before find their hands first.
+    yield* Effect.yieldNow
+    if (!ahead.isSensible()) yield* hands.withPermit(Effect.void)
     const begun = yield* Deferred.make<void, Failures>()
+    let told = () => {}
     const permit = (alone: boolean) =>
-      Effect.tap((alone ? Permits.acquireAlone : Permits.acquireWith)(hands, pool, inherited, orchestrator), () =>
-        Deferred.succeed(begun, undefined)
-      )
+      Effect.tap(alone ? Permits.acquireAlone(hands, pool, orchestrator) : Permits.acquireWith(hands, pool), () => {
+        told = ahead.begun()
+        return Deferred.succeed(begun, undefined)
+      })
     const queue = queueOf(orchestrator)
     const ended = Effect.fnUntraced(function* (exit: Exit.Exit<void, Failures>) {
+      told()
       const early = yield* Deferred.done(begun, exit)
       if (early || Exit.isSuccess(exit)) return
       yield* Effect.logWarning("A run was not executed to its end, and will be taken again", exit.cause)
@@ -319,7 +331,7 @@ const workIn = Effect.fnUntraced(function* (
   }).pipe(
     Effect.catchTag("GivenBack", ({ foreign }) =>
       foreign === undefined
-        ? Effect.void
+        ? Effect.sync(ahead.refused)
         : Effect.delay(Effect.logInfo(`Left to other workers: ${foreign}, which nothing here executes`), "5 seconds")
     )
   )

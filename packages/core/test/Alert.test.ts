@@ -37,6 +37,7 @@ const slowly = Transport.services(
     Journal.Journal,
     Effect.map(Journal.Journal, (journal) => ({
       ...journal,
+      append: (...args) => Effect.andThen(Effect.sleep(slow.millis), journal.append(...args)),
       read: (...args) => Stream.unwrap(Effect.as(Effect.sleep(slow.millis), journal.read(...args)))
     }))
   ).pipe(Layer.provideMerge(Transport.layerMemory))
@@ -97,7 +98,7 @@ describe("an alert", () => {
       const orchestrator = yield* Orchestrator.make({ onAlert: (alert) => Effect.sync(() => raised.push(alert)) })
       const handle = yield* orchestrator.spawn(task("slow"))
       assert.strictEqual((yield* pass(handle.await)).status, "blocked")
-      slow.millis = 6_000
+      slow.millis = 11_000
       yield* pass(Resumption.resume("impl-slow", { prompt: "Go on" }))
       yield* pass(Effect.sleep("1 minute"))
       slow.millis = 0

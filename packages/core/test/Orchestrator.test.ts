@@ -179,6 +179,33 @@ describe("Orchestrator", () => {
     })
   )
 
+  it.effect("takes the next run ahead where runs end soon, and leaves it to others where they last", () =>
+    Effect.gen(function* () {
+      const orchestrator = yield* Orchestrator.make({ maxParallel: 1 })
+      const counts = Effect.map(
+        Queue.Queue.use((queue) => queue.statistics("dispatch/main")),
+        ({ inFlight, ready }) => [inFlight, ready]
+      )
+      const handles = yield* Effect.forEach(names(6), (name) => orchestrator.spawn(task(name)))
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* counts, [1, 5])
+      yield* TestClock.adjust("250 millis")
+      assert.deepStrictEqual(yield* counts, [2, 2])
+      // The first of those that last, and the one that was taken while it was not known that it does.
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* counts, [2, 1])
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* statusOf("a3"), "complete")
+      assert.deepStrictEqual(yield* counts, [1, 1])
+      yield* pass(orchestrator.collect(handles))
+    }).pipe(
+      Effect.provide(
+        agents((name) => Effect.as(Effect.sleep(name < "a3" ? "100 millis" : "1 minute"), `${name} is done`))
+      ),
+      Effect.provide(services)
+    )
+  )
+
   describe("collects", () => {
     it.effect(
       "wake messages from all tasks, ten of them in the same millisecond, in a stable order: event emission on arrival",

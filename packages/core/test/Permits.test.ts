@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Option, Scope, Exit } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope, Semaphore } from "effect"
 import { TestClock } from "effect/testing"
 import * as AgentRunner from "../src/AgentRunner.ts"
 import * as FunctionRunner from "../src/FunctionRunner.ts"
@@ -100,6 +100,60 @@ describe("Permits", () => {
         assert.deepStrictEqual(yield* free("main"), [1, 0], `after ${millis} ms`)
       }
     }).pipe(Effect.provide(services))
+  )
+
+  it.effect("go on to who waits in the same process, and a second after they were taken back to all", () =>
+    Effect.gen(function* () {
+      yield* Permits.provision("main", 1)
+      const pool = yield* Permits.open("main")
+      const hands = yield* Semaphore.make(2)
+      const order: Array<string> = []
+      const hold = (name: string, acquire: Effect.Effect<unknown, unknown, Queue.Queue | Scope.Scope>) =>
+        Effect.gen(function* () {
+          const done = yield* Deferred.make<void>()
+          const work = Effect.andThen(acquire, () => {
+            order.push(name)
+            return Deferred.await(done)
+          })
+          const fiber = yield* Effect.forkChild(Effect.scoped(work), { startImmediately: true })
+          yield* TestClock.adjust("1 millis")
+          return Effect.andThen(Deferred.succeed(done, undefined), Fiber.join(fiber))
+        })
+      const first = yield* hold("first", Permits.acquireWith(hands, pool))
+      const other = yield* hold("other", Permits.acquire("main"))
+      const second = yield* hold("second", Permits.acquireWith(hands, pool))
+      yield* first
+      const third = yield* hold("third", Permits.acquireWith(hands, pool))
+      assert.deepStrictEqual(order, ["first", "second"])
+      assert.deepStrictEqual(yield* free("main"), [0, 1])
+      yield* TestClock.adjust("1 second")
+      yield* second
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(order, ["first", "second", "other"])
+      yield* other
+      yield* third
+      assert.deepStrictEqual(order, ["first", "second", "other", "third"])
+      assert.deepStrictEqual(yield* free("main"), [1, 0])
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("are not lost by an interruption at any moment of going on", () =>
+    Effect.gen(function* () {
+      yield* Permits.provision("main", 1)
+      const inherited = yield* Semaphore.make(1)
+      for (const pool of [yield* Permits.open("main"), yield* Permits.open("main", inherited)]) {
+        const hands = yield* Semaphore.make(3)
+        const holder = Effect.andThen(Permits.acquireWith(hands, pool), Effect.sleep("10 millis"))
+        const within = (millis: number) => Effect.timeoutOption(Effect.scoped(holder), millis)
+        for (let millis = 0; millis < 40; millis += 2) {
+          const holders = [within(100), within(millis), within(100), within(millis + 1)]
+          yield* pass(Effect.all(holders, { concurrency: "unbounded", discard: true }))
+          assert.deepStrictEqual(yield* free("main"), [1, 0], `after ${millis} ms`)
+          assert.isTrue(yield* inherited.takeIfAvailable(1))
+          yield* inherited.release(1)
+        }
+      }
+    }).pipe(Effect.scoped, Effect.provide(services))
   )
 
   it.effect("bound the runs of an orchestrator on all processes together, and a process by what it can do itself", () =>

@@ -80,6 +80,8 @@ describe("telemetry", () => {
       const orchestrator = yield* Orchestrator.make({ capacity: 2, maxParallel: 1 })
       const handle = yield* orchestrator.spawn(task("one", { limits: { retries: 1 } }))
       yield* pass(handle.await)
+      // Nothing is taken ahead by then.
+      yield* TestClock.adjust("1 second")
       yield* orchestrator.spawn(task("slow"))
       yield* TestClock.adjust("1 second")
       for (const name of ["two", "three"]) yield* orchestrator.spawn(task(name))

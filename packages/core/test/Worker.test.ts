@@ -450,13 +450,28 @@ describe("Worker", () => {
           )
         )
         yield* Deferred.await(begun)
-        yield* TestClock.adjust("1 millis")
+        yield* TestClock.adjust("1 second")
         yield* Outbox.cancel("impl-001", "enough")
         yield* Deferred.await(stopped)
         yield* Fiber.join(fiber)
         yield* work(() => Effect.die("it must not run again"))
         assert.deepStrictEqual(yield* history(), ["created 0", "started 1", "cancelled 1"])
         yield* assertSettled
+      }).pipe(Effect.provide(services))
+    )
+
+    it.effect("stops an agent that has only just begun a tenth of a second later", () =>
+      Effect.gen(function* () {
+        yield* create()
+        const begun = yield* Deferred.make<void>()
+        const fiber = yield* Effect.forkChild(
+          take(() => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+        )
+        yield* Deferred.await(begun)
+        yield* Outbox.cancel("impl-001", "enough")
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(fiber)
+        assert.deepStrictEqual(yield* history(), ["created 0", "started 1", "cancelled 1"])
       }).pipe(Effect.provide(services))
     )
 

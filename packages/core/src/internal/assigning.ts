@@ -4,6 +4,10 @@ import * as Recall from "../Recall.ts"
 import type * as Session from "../Session.ts"
 import { Sessions } from "../Sessions.ts"
 
+/** Whether other sessions have to be read for what a runner is given. */
+export const readsOthers = ({ forked_from, inputs }: Session.Session): boolean =>
+  forked_from !== undefined || Object.keys(inputs).length > 0
+
 /** What a runner is given for a session: what it needs, and what it shares with the session that it was forked from. */
 export const assignmentOf = Effect.fnUntraced(function* (session: Session.Session) {
   const inputs = yield* inputsOf(session)

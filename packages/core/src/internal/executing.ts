@@ -12,7 +12,7 @@ import * as Steering from "../Steering.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { TransportError } from "../TransportError.ts"
 import type { Options } from "../Worker.ts"
-import { assignmentOf } from "./assigning.ts"
+import { assignmentOf, readsOthers } from "./assigning.ts"
 import { attending } from "./attending.ts"
 import { failureOf } from "./failure.ts"
 import * as Line from "./line.ts"
@@ -72,10 +72,12 @@ export const execute = Effect.fnUntraced(function* (
     return Effect.succeed(isOurs ? [{ type: "suspended", at, run, reason }] : [])
   })
   const withdraw = Effect.andThen(session.refresh, giveBack).pipe(Effect.timeout("5 seconds"), Effect.ignore)
+  // What is known may be out of date. Where it says that there is something to do, the append finds out.
+  if (!Spawn.isDue(session.current())) yield* session.refresh
   const begun = yield* Effect.onInterrupt(begin, () => withdraw)
   if (started === undefined) return
   const { run, session_id } = begun
-  const fenced = new Fenced({ session_id, run })
+  const fenced = Effect.failSync(() => new Fenced({ session_id, run }))
   const isOurs = (current: Session.Session) => current.run === run && current.status === "running"
   const isTaken = (current: Session.Session) =>
     current.run > run || current.status === "cancelled" || current.reset_at > begun.version
@@ -159,28 +161,38 @@ export const execute = Effect.fnUntraced(function* (
   })
   const pulse = yield* Line.makePulse
   const line = yield* Line.make({ session: begun, hear, permit, pulse, capacity: options.capacity })
-  const watching = Line.watch(pulse, begun.limits)
   const alerts = yield* makeRunWatch(begun, { pulse, since, alert: alertOf(options) })
+  const { timeout } = begun.limits
+  const young = Math.min(youth, timeout)
+  /** Ends the run where its limits do, or where it is over for others. Its first look comes after a while: most of it is for runs that last. */
+  const minding = Effect.flatMap(Effect.sleep(young), () =>
+    Effect.raceAllFirst([
+      Line.watch(pulse, begun.limits),
+      alerts.watching,
+      attending(sessions.changes(session_id), check),
+      Effect.andThen(delivery.lost, fenced),
+      Effect.flatMap(Effect.sleep(timeout - young), () => tookTooLong(begun.limits))
+    ])
+  )
   const turns = yield* Line.makeTurns
   const attempt = Effect.gen(function* () {
     if (begun.takeovers >= (begun.limits.takeovers ?? maxTakeovers)) return yield* diedOnIt(begun)
     let result: Agent.Result | undefined
     const assignment = yield* patiently(assignmentOf(begun))
     // Reading may have taken long enough for another worker to take over.
-    yield* check
+    if (readsOthers(begun)) yield* check
     yield* alerts.begun
-    const working = Stream.runForEach(eventsOf(runner, assignment, line), (event) => {
+    yield* Stream.runForEach(eventsOf(runner, assignment, line), (event) => {
       pulse.beat()
       if (event.type === "turn" || event.type === "checkpoint") alerts.kept()
       if (event.type !== "result") return record(event)
       result = event.result
       return Effect.void
     })
-    yield* Effect.raceFirst(working, Effect.raceFirst(watching, alerts.watching))
     return result ?? (yield* nothingHandedIn)
   }).pipe(
     Effect.catchIf(isTooLarge, ({ detail }) => tooMuch(`something too large to be kept: ${detail}`)),
-    Effect.timeoutOrElse({ duration: begun.limits.timeout, orElse: () => Effect.fail(tookTooLong(begun.limits)) }),
+    Effect.raceFirst(minding),
     Effect.flatMap((result) =>
       Effect.catchIf(end("complete", result), isTooLarge, ({ detail }) =>
         tooMuch(`a result too large to be kept: ${detail}`)
@@ -199,9 +211,6 @@ export const execute = Effect.fnUntraced(function* (
     return yield* new TryAgain()
   })
 
-  const takenOver = attending(sessions.changes(session_id), check)
-  const fence = Effect.raceFirst(takenOver, Effect.andThen(delivery.lost, fenced))
-
   const suspend = commit((_, at) => Effect.succeed({ type: "suspended", at, run, reason })).pipe(
     Effect.timeout("5 seconds"),
     Effect.catch((error) => Effect.logDebug(`Session ${session_id} was not suspended`, error))
@@ -214,7 +223,6 @@ export const execute = Effect.fnUntraced(function* (
   yield* tell(begun, started).pipe(
     Effect.andThen(attempt),
     Effect.catchTag("RunFailed", fail),
-    Effect.raceFirst(fence),
     Effect.onInterrupt(() => suspend),
     Effect.ensuring(measured),
     Effect.annotateLogs({ run })
@@ -226,6 +234,9 @@ const eventsOf = (runner: AgentRunner["Service"], assignment: Assignment, line: 
   Stream.suspend(() => runner.execute(assignment, line)).pipe(
     Stream.catchCause((cause) => Stream.fail(failureOf(cause)))
   )
+
+/** How long nobody minds a run, in milliseconds: of an agent that ends at once only its end matters. */
+const youth = 100
 
 /** How many checkpoints and findings a run may have, and how many characters of stderr are kept of it. */
 const maxEvents = 10_000

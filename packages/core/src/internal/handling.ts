@@ -118,13 +118,13 @@ const findSession = (
   { inbox, orchestrator, sessions }: Desk,
   wake: Wake.Wake
 ): Effect.Effect<Pick<Session, "wakes"> | string, TransportError> =>
-  sessions.get(wake.session_id).pipe(
+  sessions.open(wake.session_id, { known: true }).pipe(
+    Effect.flatMap((open) => (hasSent(open.current(), wake) ? Effect.succeed(open.current()) : open.refresh)),
     Effect.map((session): Pick<Session, "wakes"> | string => {
       if (session.orchestrator !== orchestrator) {
         return `session ${session.session_id} wakes "${session.orchestrator}", not "${orchestrator}"`
       }
-      const isKnown = session.wakes.some((known) => known.wake_id === wake.wake_id)
-      return isKnown ? session : `session ${session.session_id} never sent it`
+      return hasSent(session, wake) ? session : `session ${session.session_id} never sent it`
     }),
     Effect.catchTag("SessionNotFound", (error) =>
       Effect.map(inbox, (state): Pick<Session, "wakes"> | string => {
@@ -137,6 +137,8 @@ const findSession = (
       ({ message }) => Effect.succeed(`its session cannot be read: ${message}`)
     )
   )
+
+const hasSent = ({ wakes }: Session, { wake_id }: Wake.Wake) => wakes.some((known) => known.wake_id === wake_id)
 
 /** Delivered again, after a rest. */
 const again = (handled: ReadonlyArray<Wake.Wake>, { wake_id }: Wake.Wake, why: string) =>
