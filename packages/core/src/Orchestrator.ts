@@ -128,6 +128,8 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
   /** By session, those who wait for its end here. */
   const waiting = new Map<string, { readonly signal: Signal; count: number }>()
   let spawning = 0
+  /** One spawn begins in a turn of the event loop: many at once would hold up the agents that are at work. */
+  const inTurn = (yield* Semaphore.make(1)).withPermit(Effect.yieldNow)
   /** What was spawned or adopted here. */
   const taken = new Set<string>()
 
@@ -260,6 +262,7 @@ export const make = Effect.fn("Orchestrator.make")(function* (options: Options =
           ),
         () => Effect.sync(() => (spawning -= 1))
       ).pipe(
+        (spawn) => Effect.andThen(inTurn, spawn),
         Effect.flatMap(({ handle, session }) =>
           Spawn.returning(session, handle, untilEnded(sessions, session.session_id))
         )

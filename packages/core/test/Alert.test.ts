@@ -83,7 +83,7 @@ describe("an alert", () => {
       yield* orchestrator.spawn(task("one", { prompt: "x".repeat(200_000) }))
       yield* TestClock.adjust("1 second")
       yield* orchestrator.spawn(task("two"))
-      yield* Effect.flip(orchestrator.spawn(task("three")))
+      for (const name of ["three", "four"]) yield* Effect.flip(orchestrator.spawn(task(name)))
       yield* pass(Effect.sleep("3 minutes"))
       assert.deepStrictEqual(
         raised.map(({ type }) => type),

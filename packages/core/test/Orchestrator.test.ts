@@ -64,7 +64,8 @@ describe("Orchestrator", () => {
           yield* Effect.gen(function* () {
             const orchestrator = yield* Orchestrator.make()
             const handles = yield* Effect.forEach(names(count), (name) => orchestrator.spawn(task(name)))
-            assert.strictEqual(crowd.crowd.order.length, 0)
+            // No time has passed: whoever has begun is still at it.
+            assert.strictEqual(crowd.crowd.now.size, crowd.crowd.order.length)
             const reports = yield* pass(orchestrator.collect(handles))
             assert.deepStrictEqual(
               reports.map(({ agent, outcome, result }) => [agent, outcome, result?.summary]),
@@ -176,6 +177,29 @@ describe("Orchestrator", () => {
         yield* pass(orchestrator.collect(handles))
         assert.deepStrictEqual((yield* tracked).inFlight, 0)
       }).pipe(Effect.provide(agents(sleepy(crowd))), Effect.provide(services))
+    })
+  )
+
+  it.effect("begins with the first of many that are spawned at once before it has come to the last", () =>
+    Effect.gen(function* () {
+      let spawned = 0
+      const before: Array<number> = []
+      yield* Effect.gen(function* () {
+        const orchestrator = yield* Orchestrator.make()
+        const spawn = (name: string) => Effect.tap(orchestrator.spawn(task(name)), () => Effect.sync(() => spawned++))
+        const handles = yield* Effect.forEach(names(90), spawn, { concurrency: "unbounded" })
+        assert.isNotEmpty(before)
+        for (const count of before) assert.isBelow(count, 45)
+        yield* pass(orchestrator.collect(handles))
+      }).pipe(
+        Effect.provide(
+          agents(() => {
+            if (spawned < 90) before.push(spawned)
+            return Effect.as(Effect.sleep("1 second"), "done")
+          })
+        ),
+        Effect.provide(services)
+      )
     })
   )
 

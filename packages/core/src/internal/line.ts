@@ -109,22 +109,7 @@ export const make = Effect.fnUntraced(function* ({ capacity, hear, permit, pulse
     alive: Effect.sync(pulse.beat),
     // What goes wrong here ends the run elsewhere: it belongs to somebody else, or its journal is away.
     hear: Effect.catch(patiently(hear), () => Effect.never),
-    spawn: Effect.fn("Agent.spawn")(function* (task) {
-      const id = childId(session.session_id, task)
-      const known = yield* Effect.option(sessions.get(id))
-      if (known._tag === "None") yield* Spawn.refuseAtCapacity(session.orchestrator, capacity)
-      const options = { ...task, id, parentId: session.session_id, orchestrator: session.orchestrator }
-      const child = yield* sessions
-        .create(options)
-        .pipe(
-          Effect.catchTag("SessionExists", (error) =>
-            Effect.catchTag(sessions.get(id), "SessionNotFound", () => Effect.fail(error))
-          )
-        )
-      if (Spawn.isDue(child)) yield* Spawn.dispatch(child)
-      const made = handle(child)
-      return yield* Spawn.returning(child, made, made.await)
-    }, Effect.provideContext(context)),
+    spawn: (task) => Effect.provideContext(spawn(session, capacity, task, handle), context),
     collect: (handles) =>
       waiting(
         Effect.forEach(
@@ -135,6 +120,29 @@ export const make = Effect.fnUntraced(function* ({ capacity, hear, permit, pulse
       )
   }
   return line
+})
+
+const spawn = Effect.fn("Agent.spawn")(function* (
+  { orchestrator, session_id }: Session.Session,
+  capacity: number | undefined,
+  task: ChildTask,
+  handle: (child: Session.Session) => Spawn.Handle
+) {
+  const sessions = yield* Sessions
+  const id = childId(session_id, task)
+  const known = yield* Effect.option(sessions.get(id))
+  if (known._tag === "None") yield* Spawn.refuseAtCapacity(orchestrator, capacity)
+  const options = { ...task, id, parentId: session_id, orchestrator }
+  const child = yield* sessions
+    .create(options)
+    .pipe(
+      Effect.catchTag("SessionExists", (error) =>
+        Effect.catchTag(sessions.get(id), "SessionNotFound", () => Effect.fail(error))
+      )
+    )
+  if (Spawn.isDue(child)) yield* Spawn.dispatch(child)
+  const made = handle(child)
+  return yield* Spawn.returning(child, made, made.await)
 })
 
 /** The same parent and name, the same id: whoever goes on with the parent finds the child of before. */

@@ -13,6 +13,8 @@ import { own } from "./own.ts"
 export const makeWatch = (orchestrator: string, alert: (alert: Alert.Alert) => Effect.Effect<void>) => {
   let deep = false
   let old = ""
+  /** What was full, since the last look. */
+  const full = new Set<Spawn.AtCapacity["what"]>()
   const late = new Set<string>()
 
   const acknowledged = Effect.fnUntraced(function* (wake: Wake) {
@@ -26,6 +28,7 @@ export const makeWatch = (orchestrator: string, alert: (alert: Alert.Alert) => E
 
   const look = Effect.gen(function* () {
     const queue = yield* Queue
+    full.clear()
     const wakes = yield* own(queue.statistics(`wake/${orchestrator}`))
     yield* Telemetry.measureQueue(orchestrator, "wake", wakes)
     yield* Telemetry.measureQueue(orchestrator, "dispatch", yield* own(queue.statistics(Spawn.queueOf(orchestrator))))
@@ -47,6 +50,9 @@ export const makeWatch = (orchestrator: string, alert: (alert: Alert.Alert) => E
 
   const refused = Effect.fnUntraced(function* ({ capacity, what }: Spawn.AtCapacity) {
     yield* Metric.update(Metric.withAttributes(Telemetry.refusals, { what }), 1)
+    // Whoever waits for room asks many times a second.
+    if (full.has(what)) return
+    full.add(what)
     yield* alert({ type: "spawn_refused", orchestrator, what, value: capacity, limit: capacity })
   })
 
