@@ -46,7 +46,10 @@ export const layer: Layer.Layer<Touched | Journal.Journal, never, Journal.Journa
     const noting = Journal.Journal.of({
       ...journal,
       append: (key, expected, records) =>
-        Effect.tap(journal.append(key, expected, records), () => Effect.sync(() => note(key, records))),
+        Effect.tap(journal.append(key, expected, records), () =>
+          // Without records it was only asked how things stand.
+          records.length === 0 ? Effect.void : Effect.sync(() => note(key, records))
+        ),
       delete: (key) => Effect.tap(journal.delete(key), () => Effect.sync(() => note(key, [])))
     })
     const take = () => {
