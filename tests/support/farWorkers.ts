@@ -98,8 +98,12 @@ export const startFleet = async (
       assert.strictEqual(document.synthesis.report.census.reported, options.agents, why)
       for (const worker of workers) worker.child.kill("SIGTERM")
       for (const worker of workers) assert.include([143, null], (await worker.ended).code, why)
-      const histories = await Promise.all(agents.map(({ session_id }) => history(session_id)))
-      for (const records of histories) {
+      // One after the other: so many processes at once would be too late for their server.
+      const histories: Array<Awaited<ReturnType<typeof history>>> = []
+      for (const { session_id } of agents) {
+        const records = await history(session_id)
+        histories.push(records)
+        assert.isArray(records, `${why}: ${JSON.stringify(records)}`)
         assert.strictEqual(
           records.filter(({ kind }) => kind === "ended").length,
           1,
