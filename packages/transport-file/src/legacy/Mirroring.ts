@@ -87,12 +87,13 @@ const session = Effect.fnUntraced(function* (options: Importing.Options, id: str
     if (there.failure._tag !== "SessionNotFound") return yield* there.failure
     return yield* remove(options, id)
   }
-  // A status file that is damaged is met again below, and log and wakes are written all the same.
-  yield* Effect.catchTag(Importing.session(options, id), "LegacyFileDamaged", () => Effect.void)
   yield* LegacyDirectory.locked(
     places,
     id,
     Effect.gen(function* () {
+      // Under the lock, so that nobody writes what is not taken over and then written over. A status file that is damaged is met again
+      // below, and log and wakes are written all the same.
+      yield* Effect.catchTag(Importing.session(options, id), "LegacyFileDamaged", () => Effect.void)
       // Read here, so that whoever comes last has the newest.
       const newest = yield* sessions.get(id)
       const acknowledged = yield* acknowledgedOf(newest)
