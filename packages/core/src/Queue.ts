@@ -78,7 +78,7 @@ export interface TakeOptions {
   /** How long a silent taker keeps a message; 15 seconds by default, renewed three times in that time. */
   readonly lease?: Duration.Input | undefined
   /**
-   * Up to how many messages this process claims at once, for those who take here; 1 by default. Takers that need less than a
+   * Up to how many messages this process claims at once, for those who take here; 1 by default, and at least. Takers that need less than a
    * millisecond for a message do several times as many a second with 32. What is claimed ahead counts as in flight, and is given back once
    * nobody has taken here for a second; and what becomes of a message is written within the turn in which its scope
    * closes, and not before that has closed.

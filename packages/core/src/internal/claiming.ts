@@ -216,7 +216,7 @@ export const make = Effect.fnUntraced(function* (
   const take = Effect.fnUntraced(function* (queue: string, log: Log, options: TakeOptions) {
     const lease = Duration.toMillis(options.lease ?? "15 seconds")
     const { only, prefetch = 1 } = options
-    const terms = { lease, only, prefetch: only === undefined ? prefetch : 1 }
+    const terms = { lease, only, prefetch: only === undefined ? Math.max(1, prefetch) : 1 }
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
     const { claimed, message } = yield* Effect.acquireRelease(claim(queue, log, terms), ({ claimed }, exit) => {
       leases.letGo(claimed.hold)

@@ -23,6 +23,8 @@ export const prefetching = <Storage>(elsewhere: Elsewhere<Storage>): ReadonlyArr
         ["b 1", "c 1", "d 1", "e 1"]
       )
       assert.strictEqual((yield* queue.statistics("ahead")).completed, 5)
+      yield* queue.offer("ahead", { id: "f", payload: null })
+      assert.strictEqual((yield* completed("ahead", { prefetch: 0 })).id, "f")
     })
   },
   {
