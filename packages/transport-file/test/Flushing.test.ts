@@ -5,23 +5,24 @@ import { join } from "node:path"
 import * as Flushing from "../src/internal/Flushing.ts"
 import * as LogFile from "../src/internal/LogFile.ts"
 
-/** Flushes by clocks of its own: each flush takes so long, and the process needs that share of a processor. */
+/** Flushes by clocks of its own: each flush takes so long, and the thread is at work for that share of the rest of the time. */
 const start = () => {
   const folder = mkdtempSync(join(tmpdir(), "sartor-flushing-"))
   const file = LogFile.create(join(folder, "log"))
   const device = { flush: 0.1, load: 0.2 }
   let now = 0
-  let used = 0
+  let active = 0
   const pass = (time: number) => {
     now += time
-    used += time * device.load
+    active += time * device.load
   }
   const { sync } = Flushing.make({
     now: () => {
-      pass(device.flush)
+      now += device.flush
+      active += device.flush
       return now
     },
-    used: () => used
+    active: () => active
   })
   /** Whether a flush was done before anything else could have been. */
   const isInPlace = () =>

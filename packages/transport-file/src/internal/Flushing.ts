@@ -13,10 +13,10 @@ export interface Flushing {
 /** Flushes that take longer never hold up this thread, in milliseconds. */
 const quick = 1
 
-/** Nor does any in a process that needs more of a processor than this. */
+/** Nor does any where this thread is at work for a larger share of the time, its flushes not counted. */
 const busy = 0.75
 
-/** How long the processor time is measured that this process needs, in milliseconds. */
+/** How long that is measured, in milliseconds. */
 const span = 100
 
 /** What a flush takes counts so much in the average. */
@@ -25,21 +25,24 @@ const weight = 0.25
 /** Both in milliseconds. */
 export interface Clocks {
   readonly now: () => number
-  /** What this process has needed of a processor. */
-  readonly used: () => number
+  /** How long this thread has been at work, flushes in place included. */
+  readonly active: () => number
 }
 
 export const make = (clocks: Clocks = measured): Flushing => {
   let average = Number.POSITIVE_INFINITY
   let load = 1
   let since = clocks.now()
-  let used = clocks.used()
+  let active = clocks.active()
+  /** Spent on flushes in place since then. */
+  let flushing = 0
 
   const measure = (now: number) => {
-    const before = used
-    used = clocks.used()
-    load = (used - before) / (now - since)
+    const before = active + flushing
+    active = clocks.active()
+    load = (active - before) / (now - since)
     since = now
+    flushing = 0
   }
   const took = (time: number) => {
     average = average === Number.POSITIVE_INFINITY ? time : average + weight * (time - average)
@@ -56,7 +59,9 @@ export const make = (clocks: Clocks = measured): Flushing => {
         })
       }
       const flushed = LogFile.caught(() => LogFile.syncNow(file))
-      took(clocks.now() - began)
+      const time = clocks.now() - began
+      took(time)
+      flushing += time
       queueMicrotask(() => done(Result.isFailure(flushed) ? flushed.failure : undefined))
     }
   }
@@ -64,8 +69,5 @@ export const make = (clocks: Clocks = measured): Flushing => {
 
 const measured: Clocks = {
   now: () => performance.now(),
-  used: () => {
-    const { system, user } = process.cpuUsage()
-    return (system + user) / 1000
-  }
+  active: () => performance.eventLoopUtilization().active
 }
