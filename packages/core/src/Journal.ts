@@ -32,6 +32,8 @@ export interface Head {
   readonly version: number
   /** When it was last appended to, in milliseconds since the epoch. */
   readonly at: number
+  /** What somebody has noted of the journal up to this version, if that is still known. */
+  readonly note?: Schema.Json
 }
 
 /**
@@ -100,12 +102,18 @@ export class Journal extends Context.Service<
      * owner can never write into a key that was created again. Deleting an unknown key does nothing.
      */
     readonly delete: (key: string) => Effect.Effect<void, InvalidKey | TransportError>
+    /**
+     * Notes what a reader has made of journals, so that others need not read them: from now on `heads` tells it together with that very
+     * version, or not at all. It is for what can be made again: a transport may forget it at any time, or keep none of it.
+     */
+    readonly note: (heads: ReadonlyArray<Head>) => Effect.Effect<void>
   }
 >()("@sartor/core/Journal") {}
 
 interface Log {
   version: number
   at: number
+  note?: Schema.Json | undefined
   readonly entries: Array<Entry>
 }
 
@@ -120,7 +128,12 @@ export const layerMemory: Layer.Layer<Journal> = Layer.sync(Journal, () => {
   const watchers = new Map<Queue.Enqueue<Head>, string>()
 
   const checked = (key: string) => (isKey(key) ? Effect.void : Effect.fail(new InvalidKey({ key })))
-  const head = (key: string, log: Log): Head => ({ key, version: log.version, at: log.at })
+  const head = (key: string, { at, note, version }: Log): Head => ({
+    key,
+    version,
+    at,
+    ...(note === undefined ? {} : { note })
+  })
   const tell = (key: string, log: Log) => {
     for (const [watcher, watched] of watchers) if (isWatched(watched, key)) Queue.offerUnsafe(watcher, head(key, log))
   }
@@ -137,6 +150,7 @@ export const layerMemory: Layer.Layer<Journal> = Layer.sync(Journal, () => {
       if (records.length === 0) return expected
       for (const record of yield* decodeRecords(text)) log.entries.push({ version: ++log.version, at, record })
       log.at = at
+      log.note = undefined
       logs.set(key, log)
       tell(key, log)
       return log.version
@@ -173,10 +187,18 @@ export const layerMemory: Layer.Layer<Journal> = Layer.sync(Journal, () => {
       const log = logs.get(key)
       if (log === undefined || log.entries.length === 0) return
       log.entries.length = 0
+      log.note = undefined
       log.version += 1
       log.at = yield* Clock.currentTimeMillis
       tell(key, log)
-    })
+    }),
+    note: (heads) =>
+      Effect.sync(() => {
+        for (const { key, note, version } of heads) {
+          const log = logs.get(key)
+          if (log?.version === version && log.entries.length > 0) log.note = structuredClone(note)
+        }
+      })
   })
 })
 

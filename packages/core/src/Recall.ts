@@ -65,7 +65,7 @@ export const history: (
     const read = (key: string) => Effect.catchTag(Stream.runCollect(journal.read(key)), "InvalidKey", Effect.die)
     const kept = yield* read(`session/${id}`)
     const entries = kept.length > 0 ? kept : yield* read(`${here.prefix}session/${id}`)
-    let session: Session.Session | undefined
+    let session: Session.Whole | undefined
     let inherited: ReadonlyArray<Known> | undefined
     const own: Array<Known> = []
     for (const entry of entries) {
@@ -77,7 +77,7 @@ export const history: (
         )
       }
       if (entry.version > upTo) continue
-      const before: Session.Session | undefined = session
+      const before: Session.Whole | undefined = session
       session = yield* Effect.fromResult(
         Result.flatMap(decoded, (record) => applied(id, before, record, entry.version)).pipe(
           Result.orElse((error) => Result.fromOption(Session.salvage(before, entry.record, entry.version), () => error))
@@ -144,7 +144,7 @@ const decodeRecord = Schema.decodeUnknownResult(Schema.toCodecJson(Session.Recor
 const decode = (id: string, { record, version }: Pick<JournalEntry, "record" | "version">) =>
   Result.mapError(decodeRecord(record), ({ message }) => damaged(id, version, message))
 
-const applied = (id: string, session: Session.Session | undefined, record: Session.Record, version: number) =>
+const applied = (id: string, session: Session.Whole | undefined, record: Session.Record, version: number) =>
   Result.mapError(Session.apply(session, record, version), ({ message }) => damaged(id, version, message))
 
 const damaged = (id: string, version: number, detail: string) =>

@@ -70,7 +70,7 @@ export interface Past {
 }
 
 /**
- * A session as its journal tells it.
+ * A session as it stands now.
  *
  * @category models
  * @since 0.1.0
@@ -101,12 +101,21 @@ export interface Session extends Omit<typeof Created.Type, "type" | "at"> {
   readonly unread: ReadonlyArray<Told>
   /** The version of the newest rollback or resumption: a worker of before has lost it. */
   readonly reset_at: number
-  readonly past: Past
   /** The last version before a gap, or a record that is unreadable or impossible, until it is rolled back to there or further. */
   readonly damaged_after?: number
   /** Of a fork: the shared history is in its own journal. */
   readonly owns_history?: true
   readonly closed?: true
+}
+
+/**
+ * A session as its journal tells it, with what it can be rolled back to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Whole extends Session {
+  readonly past: Past
 }
 
 /**
@@ -218,10 +227,10 @@ const isOfRun = (session: Session, { run, type }: Record) =>
  * @since 0.1.0
  */
 export const apply = (
-  session: Session | undefined,
+  session: Whole | undefined,
   record: Record,
   version: number
-): Result.Result<Session | undefined, IllegalTransition> => {
+): Result.Result<Whole | undefined, IllegalTransition> => {
   if (session === undefined) {
     return record.type === "created"
       ? Result.succeed(begin(record, version))
@@ -237,7 +246,7 @@ export const apply = (
   }
   const target = record.type === "rolled_back" ? at(whole, record.to) : undefined
   const dropped = omitted(whole, record)
-  const next: Session = {
+  const next: Whole = {
     ...(dropped.length === 0 ? whole : Struct.omit(whole, dropped)),
     version,
     updated_at: record.at,
@@ -249,7 +258,7 @@ export const apply = (
 }
 
 /** Why a record cannot follow. */
-const objection = (session: Session, record: Record) => {
+const objection = (session: Whole, record: Record) => {
   const { session_id, status } = session
   const illegal = { session_id, status, record: record.type }
   if (session.closed === true || allowed[record.type]?.includes(status) === false) return new IllegalTransition(illegal)
@@ -259,7 +268,7 @@ const objection = (session: Session, record: Record) => {
 }
 
 /** Of what came after a gap its runs and wakes count: runs are the fence, and wakes are in the ledger. */
-const passOver = (session: Session, record: Record, version: number): Session => ({
+const passOver = (session: Whole, record: Record, version: number): Whole => ({
   ...session,
   version,
   updated_at: record.at,
@@ -278,10 +287,10 @@ const passOver = (session: Session, record: Record, version: number): Session =>
  * @since 0.1.0
  */
 export const salvage = (
-  session: Session | undefined,
+  session: Whole | undefined,
   record: unknown,
   version: number
-): Option.Option<Session | undefined> => {
+): Option.Option<Whole | undefined> => {
   if (session === undefined) return Option.none()
   const { run, wake } = Predicate.isReadonlyObject(record) ? record : {}
   const wakes = Option.filter(decodeWake(wake), ({ wake_id }) =>
@@ -322,7 +331,7 @@ const omitted = (session: Session, record: Record): ReadonlyArray<"error" | "res
  * @category constructors
  * @since 0.1.0
  */
-export const versionsOf = ({ past }: Session): ReadonlySet<number> => {
+export const versionsOf = ({ past }: Whole): ReadonlySet<number> => {
   const versions = new Set<number>()
   for (let point: Past | undefined = past; point !== undefined; point = point.before) versions.add(point.version)
   return versions
@@ -334,10 +343,7 @@ export const versionsOf = ({ past }: Session): ReadonlySet<number> => {
  * @category constructors
  * @since 0.1.0
  */
-export const versionOf = (
-  session: Session,
-  wanted: string
-): Result.Result<number, VersionNotFound | SessionDamaged> => {
+export const versionOf = (session: Whole, wanted: string): Result.Result<number, VersionNotFound | SessionDamaged> => {
   const { checkpoints, damaged_after: good, session_id } = session
   const label = (point: Checkpoint) => `${point.phase}/${point.milestone}`
   const version = /^\d{1,15}$/.test(wanted)

@@ -21,6 +21,7 @@ import { isTransient } from "./internal/patience.ts"
 import * as replicas from "./internal/replicas.ts"
 import { isThere, matching, newestFirst } from "./internal/sessionList.ts"
 import * as Logs from "./internal/sessionLogs.ts"
+import * as Notes from "./internal/sessionNotes.ts"
 import { weightOf } from "./internal/sessionWeight.ts"
 import * as Shelf from "./internal/Shelf.ts"
 
@@ -113,16 +114,16 @@ export interface OpenOptions {
  */
 export interface Open {
   /** As it was last read or written here. */
-  readonly current: () => Session.Session
+  readonly current: () => Session.Whole
   /** Reads what others have written. */
-  readonly refresh: Effect.Effect<Session.Session, SessionNotFound | TransportError>
+  readonly refresh: Effect.Effect<Session.Whole, SessionNotFound | TransportError>
   /**
    * Appends what is decided on the newest state, all or nothing. If someone else was faster it is decided again, on what
    * they wrote. `at` is the time to put into the records.
    */
   readonly update: <E, R>(
-    decide: (session: Session.Session, at: string) => Effect.Effect<ReadonlyArray<Session.Record>, E, R>
-  ) => Effect.Effect<Session.Session, E | SessionNotFound | Session.IllegalTransition | TransportError, R>
+    decide: (session: Session.Whole, at: string) => Effect.Effect<ReadonlyArray<Session.Record>, E, R>
+  ) => Effect.Effect<Session.Whole, E | SessionNotFound | Session.IllegalTransition | TransportError, R>
 }
 
 /**
@@ -135,10 +136,10 @@ export class Sessions extends Context.Service<
     readonly create: (
       options: CreateOptions
     ) => Effect.Effect<
-      Session.Session,
+      Session.Whole,
       SessionExists | InvalidField | Role.UnknownRole | SessionId.InvalidSessionId | TransportError
     >
-    readonly get: (id: string) => Effect.Effect<Session.Session, SessionNotFound | TransportError>
+    readonly get: (id: string) => Effect.Effect<Session.Whole, SessionNotFound | TransportError>
     readonly open: (id: string, options?: OpenOptions) => Effect.Effect<Open, SessionNotFound | TransportError>
     /** Newest first. A damaged session is left out, with a warning that names it. Reads only what is new. */
     readonly list: (filter?: Filter) => Effect.Effect<ReadonlyArray<Session.Session>, TransportError>
@@ -156,7 +157,7 @@ export class Sessions extends Context.Service<
       id: string,
       checkpoint: { readonly phase: string; readonly milestone: string; readonly details?: string | undefined },
       run?: number
-    ) => Effect.Effect<Session.Session, SessionNotFound | TransportError>
+    ) => Effect.Effect<Session.Whole, SessionNotFound | TransportError>
     /** Keeps a piece of an agent's stderr with the session. */
     readonly log: (id: SessionId.SessionId, run: number, text: string) => Effect.Effect<void, TransportError>
     readonly logs: (id: string) => Stream.Stream<Logs.LogChunk, SessionNotFound | TransportError>
@@ -185,7 +186,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
 
     const logOf = (id: string) => unkept.get(id) ?? shelf.get(id)
 
-    const weigh = (id: string, session: Session.Session | undefined) =>
+    const weigh = (id: string, session: Session.Whole | undefined) =>
       shelf.weigh(id, session === undefined ? 0 : weightOf(session, sizes))
 
     const read = Effect.fnUntraced(function* (id: SessionId.SessionId, log: ReturnType<typeof replica>) {
@@ -200,7 +201,7 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       const id = yield* known(input)
       const replica = logOf(id)
       const log = patient === true ? replica.patient : replica
-      const existing = (session: Session.Session | undefined) => {
+      const existing = (session: Session.Whole | undefined) => {
         weigh(id, session)
         return isThere(session) ? Effect.succeed(session) : Effect.fail(new SessionNotFound({ session_id: id }))
       }
@@ -256,12 +257,21 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       return Effect.logWarning(`Session ${id} is left out: ${error.message}`)
     }
 
-    const shown = ({ key, version }: Head): Effect.Effect<Session.Session | undefined, TransportError> => {
+    const shown = (head: Head, read: Array<Head>): Effect.Effect<Session.Session | undefined, TransportError> => {
+      const { key, version } = head
       const id = idOf(key)
       if (!isSessionId(id)) return Effect.undefined
+      const before = shelf.peek(id)
+      if (before?.version() === version && before.current() !== undefined) return Effect.succeed(before.current())
+      const noted = Notes.sessionOf(head)
+      if (noted !== undefined) return Effect.succeed(noted)
       const log = shelf.pass(id)
-      if (log.version() === version && log.current() !== undefined) return Effect.succeed(log.current())
-      const reading = Effect.tap(log.refresh, (session) => Effect.sync(() => weigh(id, session)))
+      const reading = Effect.tap(log.refresh, (session) =>
+        Effect.sync(() => {
+          weigh(id, session)
+          if (session !== undefined) read.push(...Notes.noted(head, session))
+        })
+      )
       return Effect.catchTag(reading, "TransportError", (error) =>
         isTransient(error) ? Effect.fail(error) : Effect.as(warn(id, version, error), undefined)
       )
@@ -271,7 +281,10 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
       const heads = yield* journal.heads("session/")
       // So many at once, each with a share: a fibre for each session would cost as much as the rest.
       const shares = Arr.split(heads, 16)
-      const kept = yield* Effect.forEach(shares, (share) => Effect.forEach(share, shown), { concurrency: "unbounded" })
+      const read: Array<Head> = []
+      const showAll = (share: ReadonlyArray<Head>) => Effect.forEach(share, (head) => shown(head, read))
+      const kept = yield* Effect.forEach(shares, showAll, { concurrency: "unbounded" })
+      if (read.length >= Notes.worthwhile) yield* journal.note(read)
       const here = [...unkept.values()].map((log) => log.current())
       return [...kept.flat(), ...here].filter(isThere).filter(matching(filter)).sort(newestFirst)
     })

@@ -32,13 +32,7 @@ const session = (command: Agent.Runner & { readonly type: "command" }): Session.
   told: [],
   unread: [],
   takeovers: 0,
-  reset_at: 0,
-  past: {
-    version: 2,
-    state: { status: "running", turns: 0, failures: 0, told: [] },
-    previous: undefined,
-    before: undefined
-  }
+  reset_at: 0
 })
 
 const execute = (command: readonly [string, ...Array<string>], cwd?: string) =>

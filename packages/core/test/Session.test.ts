@@ -7,7 +7,7 @@ import * as Sessions from "../src/Sessions.ts"
 import { attempts, created, id, recordOf, takeLegal, types, wake } from "./support/records.ts"
 
 const fold = (records: ReadonlyArray<Session.Record>, first = 0) => {
-  let state: Session.Session | undefined
+  let state: Session.Whole | undefined
   for (const [index, record] of records.entries()) {
     state = Result.getOrThrow(Session.apply(state, record, first + index + 1))
   }

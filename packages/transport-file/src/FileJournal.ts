@@ -79,6 +79,7 @@ export const make = Effect.fnUntraced(function* (
       ),
     heads: heads.list,
     watch: heads.watch,
+    note: heads.note,
     delete: Effect.fnUntraced(function* (key) {
       yield* checked(key)
       const operation = "Journal.delete"
@@ -87,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
         const state = yield* LogFile.attempt(operation, journal.refresh)
         if (state === undefined) return
         if (state.isEmpty) {
+          heads.forgetNotes()
           // As they are now: what comes meanwhile may not be on the device yet, or in another file.
           const { start } = state
           const inode = journal.log.inode()

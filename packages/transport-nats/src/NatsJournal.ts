@@ -250,7 +250,9 @@ export const make = Effect.fnUntraced(function* (
         client.manager.streams.purge(stream, { filter: names.journal(key), seq: sequence })
       )
       yield* Effect.forEach(large, blobs.remove, { discard: true })
-    })
+    }),
+    // A head is asked of the server, which knows of no notes.
+    note: () => Effect.void
   })
 })
 

@@ -4,6 +4,8 @@
  */
 export interface Shelf<A> {
   readonly get: (key: string) => A
+  /** Only if it is kept. */
+  readonly peek: (key: string) => A | undefined
   /** For one who goes through all: it displaces nothing, so that of more than there is room for most are found again. */
   readonly pass: (key: string) => A
   /** Says how much a value weighs now. */
@@ -21,6 +23,7 @@ export const make = <A>(limit: number, create: (key: string) => A): Shelf<A> => 
   }
   return {
     get,
+    peek: (key) => kept.get(key)?.value,
     pass: (key) => kept.get(key)?.value ?? (total < limit * 0.9 ? get(key) : create(key)),
     weigh: (key, weight) => {
       const found = kept.get(key)

@@ -22,7 +22,9 @@ export const layer: Layer.Layer<Journal.Journal | Queue.Queue, never, Journal.Jo
         read: (key, after) => home(key).read(key, after),
         heads: (prefix) => home(prefix).heads(prefix),
         watch: (prefix) => home(prefix).watch(prefix),
-        delete: (key) => home(key).delete(key)
+        delete: (key) => home(key).delete(key),
+        // What is in memory need not be noted.
+        note: (heads) => durable.note(heads)
       })
     })
   ),

@@ -7,7 +7,7 @@ const Record: Schema.Codec<Session.Record, Schema.Json> = Schema.toCodecJson(Ses
 
 /** The journal of a session. */
 export const session = Replica.define<
-  Session.Session | undefined,
+  Session.Whole | undefined,
   Session.Record,
   Schema.Json,
   Session.IllegalTransition

@@ -1,9 +1,9 @@
 import { Struct } from "effect"
 import { addUsage } from "../Agent.ts"
-import type { Checkpoint, Created, Record, Run, Session, Told } from "../Session.ts"
+import type { Checkpoint, Created, Record, Run, Session, Told, Whole } from "../Session.ts"
 
 /** A session that was just created. */
-export const begin = ({ at, ...created }: typeof Created.Type, version: number): Session => ({
+export const begin = ({ at, ...created }: typeof Created.Type, version: number): Whole => ({
   ...Struct.omit(created, ["type"]),
   status: "created",
   version,

@@ -2,7 +2,7 @@ import type { Session } from "../Session.ts"
 import type { Filter } from "../Sessions.ts"
 
 /** Whether it is not deleted. */
-export const isThere = (session: Session | undefined): session is Session =>
+export const isThere = <A extends Session>(session: A | undefined): session is A =>
   session !== undefined && session.closed !== true
 
 export const matching = (filter: Filter) => (session: Session) =>

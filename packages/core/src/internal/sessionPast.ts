@@ -1,8 +1,8 @@
-import type { Checkpoint, Past, Record, Session } from "../Session.ts"
+import type { Checkpoint, Past, Record, Session, Whole } from "../Session.ts"
 import { checkpointOf } from "./sessionChange.ts"
 
 /** A version of a session's journal, if it is one that it can go back to. */
-export const at = ({ past }: Session, version: number): Past | undefined => {
+export const at = ({ past }: Whole, version: number): Past | undefined => {
   let point: Past | undefined = past
   while (point !== undefined && point.version > version) point = point.previous
   return point?.version === version ? point : undefined
@@ -19,7 +19,7 @@ export const restored = (target: Past): Partial<Session> => {
 
 /** The newest version, with the way back. */
 export const remember = (
-  session: Session,
+  session: Whole,
   { error, failures, result, status, told, turns }: Session,
   record: Record,
   version: number,

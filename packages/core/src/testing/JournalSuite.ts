@@ -177,6 +177,40 @@ export const cases = <Storage = never>(
       })
     },
     {
+      name: "tells with a head what was noted of that very version, or nothing",
+      run: Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        for (const key of ["noted/a", "noted/b", "noted/c", "noted/d"]) yield* journal.append(key, 0, [1, 2])
+        const notes = Effect.map(journal.heads("noted/"), (heads) =>
+          heads.map(({ key, note, version }) => [key, version, note])
+        )
+        const found = yield* journal.heads("noted/")
+        const outdated = { key: "noted/d", version: 1, at: 0, note: "of another version" }
+        const unknown = { ...outdated, key: "noted/e" }
+        yield* journal.note([
+          ...found.slice(0, 3).map((head) => ({ ...head, note: { of: head.key } })),
+          outdated,
+          unknown
+        ])
+        const maybe = (key: string, note: unknown) => (note === undefined ? [key, 2, undefined] : [key, 2, { of: key }])
+        const noted = yield* notes
+        assert.deepStrictEqual(
+          noted,
+          noted.map(([key, , note]) => maybe(String(key), key === "noted/d" ? undefined : note))
+        )
+        yield* journal.append("noted/b", 2, [3])
+        yield* journal.delete("noted/c")
+        yield* journal.append("noted/c", 3, [4])
+        const after = yield* notes
+        assert.deepStrictEqual(after.slice(1), [
+          ["noted/b", 3, undefined],
+          ["noted/c", 4, undefined],
+          ["noted/d", 2, undefined]
+        ])
+        assert.deepStrictEqual(after[0], maybe("noted/a", after[0]?.[2]))
+      })
+    },
+    {
       name: "watches a prefix from when it began",
       run: Effect.gen(function* () {
         const journal = yield* Journal.Journal

@@ -135,7 +135,8 @@ export const start = Effect.fnUntraced(function* (store: Store, plan: Plan = () 
     read: (key, after) => throughStream("read", key, journal.read(key, after)),
     heads: (prefix) => through("heads", prefix ?? "", journal.heads(prefix)),
     watch: (prefix) => throughStream("watch", prefix ?? "", journal.watch(prefix)),
-    delete: (key) => through("delete", key, journal.delete(key))
+    delete: (key) => through("delete", key, journal.delete(key)),
+    note: journal.note
   })
 
   const logs = new Map<string, Queue.Log>()

@@ -51,6 +51,7 @@ const stale = "refuses a version that is not the newest, tells which is, and sho
 const nothing = "checks the version of an append of nothing, and writes nothing"
 const grammar = "refuses keys that break the grammar, and creates nothing"
 const list = "lists heads by prefix, sorted, with version and time"
+const note = "tells with a head what was noted of that very version, or nothing"
 const watch = "watches a prefix from when it began"
 const alone = "watches one key, and none that begins like it or lies below it"
 const deleted = "reads nothing of a deleted key, and goes on from its version"
@@ -268,6 +269,23 @@ export const journalMutants: ReadonlyArray<Mutant<Journal.Journal>> = [
         yield* journal.delete(key)
         if (found !== undefined) bases.set(key, found.version + 1)
       })
+    }
+  }),
+  broken(note, "tells what was noted of another version", (journal) => {
+    const noted = new Map<string, Journal.Head>()
+    return {
+      note: (heads) => Effect.sync(() => heads.forEach((head) => noted.set(head.key, head))),
+      heads: (prefix) =>
+        Effect.map(journal.heads(prefix), (found) =>
+          found.map((head) => ({ ...head, note: noted.get(head.key)?.note ?? null }))
+        )
+    }
+  }),
+  broken(note, "tells a noted version that is not the newest", (journal) => {
+    const noted = new Map<string, Journal.Head>()
+    return {
+      note: (heads) => Effect.sync(() => heads.forEach((head) => noted.set(head.key, head))),
+      heads: (prefix) => Effect.map(journal.heads(prefix), (found) => found.map((head) => noted.get(head.key) ?? head))
     }
   }),
   broken(absent, "counts the deletion of what is not there", (journal) => ({

@@ -5,6 +5,7 @@ import { Effect, Stream } from "effect"
 import { Journal, Key, type TransportError } from "@sartor/core"
 import * as path from "node:path"
 import * as JournalLog from "./JournalLog.ts"
+import * as JournalNotes from "./JournalNotes.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Names from "./Names.ts"
 import type { Store } from "./Store.ts"
@@ -16,6 +17,9 @@ export interface JournalHeads {
   readonly scan: Effect.Effect<void, TransportError.TransportError>
   /** Takes note of where a journal stands. */
   readonly observe: (key: string, journal: JournalLog.JournalLog) => void
+  readonly note: Journal.Journal["Service"]["note"]
+  /** Forgets what was noted of all journals: one of them is deleted. */
+  readonly forgetNotes: () => void
 }
 
 interface Known {
@@ -35,29 +39,40 @@ interface Watcher {
 
 export const make = (store: Store, opened: (key: string) => JournalLog.JournalLog | undefined): JournalHeads => {
   const known = new Map<string, Known>()
+  const notes = JournalNotes.make(store.notes, {
+    writer: store.writer,
+    now: () => store.clock.currentTimeMillisUnsafe(),
+    fileOf: (key) => Names.pathOf(store.journals, key)
+  })
   const watchers = new Set<Watcher>()
   const subscriptions = new Map<string, () => void>()
 
-  const observe = (key: string, { head, log }: JournalLog.JournalLog) => {
-    const { isEmpty, size, ...rest } = head()
+  const isAt = (before: Known, found: Pick<Known, "inode" | "size">) =>
+    before.size === found.size && before.inode === found.inode
+
+  const learn = (key: string, now: Known) => {
     const before = known.get(key)
-    if (before !== undefined && before.size === size && before.inode === log.inode()) return
-    const now = { key, ...rest }
-    known.set(key, { inode: log.inode(), size, isEmpty, head: now })
-    if (now.version <= (before?.head.version ?? 0)) return
+    if (before !== undefined && isAt(before, now)) return
+    known.set(key, now)
+    if (now.head.version <= (before?.head.version ?? 0)) return
     for (const watcher of watchers) {
       if (!watcher.began || !Journal.isWatched(watcher.prefix, key)) continue
-      watcher.pending.set(key, now)
+      watcher.pending.set(key, now.head)
       watcher.wake()
     }
   }
 
+  const observe = (key: string, { head, log }: JournalLog.JournalLog) => {
+    const { isEmpty, size, ...rest } = head()
+    learn(key, { inode: log.inode(), size, isEmpty, head: { key, ...rest } })
+  }
+
   const inspect = (key: string, file: string) => {
     const before = known.get(key)
-    if (before !== undefined) {
-      const found = LogFile.look(file)
-      if (found === undefined || (before.size === found.size && before.inode === found.inode)) return
-    }
+    const found = LogFile.look(file)
+    if (found === undefined || (before !== undefined && isAt(before, found))) return
+    const noted = notes.find(key, found)
+    if (noted !== undefined) return learn(key, { ...found, isEmpty: false, head: noted })
     const journal = opened(key)
     const looked = journal ?? JournalLog.make(store, file)
     if (looked.refresh() !== undefined) observe(key, looked)
@@ -134,6 +149,21 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
       const listed = [...known.values()].filter(({ head, isEmpty }) => !isEmpty && head.key.startsWith(prefix))
       return listed.map(({ head }) => head).sort((a, b) => (a.key < b.key ? -1 : 1))
     }),
+    note: (heads) =>
+      Effect.sync(() => {
+        const noted = heads.flatMap((head) => {
+          const path = Names.pathOf(store.journals, head.key)
+          const before = known.get(head.key)
+          // Of what is damaged everybody is to hear who reads it.
+          if (before?.head.version !== head.version || before.isEmpty || store.hasWarned(path)) return []
+          const file = LogFile.look(path)
+          if (file === undefined || !isAt(before, file)) return []
+          known.set(head.key, { ...before, head })
+          return [{ head, file }]
+        })
+        if (noted.length > 0) notes.add(noted)
+      }),
+    forgetNotes: notes.forget,
     watch: (prefix = "") =>
       Stream.unwrap(
         Effect.gen(function* () {

@@ -80,10 +80,18 @@ export const size = (file: LogFile): number | undefined => {
   return stats.nlink === 0 ? undefined : stats.size
 }
 
-/** The size and inode of what is at a path, if it is a file. */
-export const look = (file: string): { readonly size: number; readonly inode: number } | undefined => {
+export interface Look {
+  readonly size: number
+  readonly inode: number
+  /** When anything of it was changed last, by the clock of the system. */
+  readonly changed: number
+}
+
+/** What is at a path, if it is a file. */
+export const look = (file: string): Look | undefined => {
   const stats = guarded(file, ["ENOENT", "ENOTDIR"], () => fs.lstatSync(file))
-  return typeof stats === "object" && stats.isFile() ? { size: stats.size, inode: stats.ino } : undefined
+  if (typeof stats !== "object" || !stats.isFile()) return undefined
+  return { size: stats.size, inode: stats.ino, changed: stats.ctimeMs }
 }
 
 /** Tells a directory from any other that stood or stands at its path. */

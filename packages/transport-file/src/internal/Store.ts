@@ -16,6 +16,8 @@ export interface Store {
   readonly directory: string
   readonly journals: string
   readonly queues: string
+  /** The file of what was noted of journals. */
+  readonly notes: string
   readonly clock: Clock.Clock
   /** Milliseconds that never go back. */
   readonly monotonicMillis: () => number
@@ -32,6 +34,7 @@ export interface Store {
   readonly writer: () => string
   /** Logs a warning, once a file. */
   readonly warn: (file: string, what: string) => void
+  readonly hasWarned: (file: string) => boolean
 }
 
 export interface Options {
@@ -85,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
     directory,
     journals,
     queues,
+    notes: path.join(root, "notes.log"),
     clock,
     monotonicMillis: () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n),
     since: DateTime.formatIso(DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())),
@@ -99,7 +103,8 @@ export const make = Effect.fnUntraced(function* (
       if (warned.has(file)) return
       warned.add(file)
       Effect.runForkWith(context)(Effect.logWarning(`${file}: ${what}`))
-    }
+    },
+    hasWarned: (file) => warned.has(file)
   }
 })
 

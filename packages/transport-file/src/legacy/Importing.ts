@@ -163,7 +163,7 @@ const foreignOf = Effect.fnUntraced(function* (
 /** A session as it was at a version. */
 const at = Effect.fnUntraced(function* ({ session_id }: Session.Session, version: number) {
   const sessions = yield* Sessions.Sessions
-  let state: Session.Session | undefined
+  let state: Session.Whole | undefined
   yield* Stream.runForEach(
     Stream.takeWhile(sessions.history(session_id), (entry) => entry.version <= version),
     (entry) =>

@@ -149,7 +149,7 @@ export const meaningOf = (status: string): Session.Status => {
  * @category constructors
  * @since 0.1.0
  */
-export const log = (session: Session.Session): ReadonlyArray<string> => {
+export const log = (session: Session.Whole): ReadonlyArray<string> => {
   const lines: Array<string> = []
   for (let point: Session.Past | undefined = session.past; point !== undefined; point = point.previous) {
     if (point.checkpoint !== undefined) {
