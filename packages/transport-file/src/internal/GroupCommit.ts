@@ -16,6 +16,8 @@ export interface GroupCommit<Item> {
   readonly tidy: () => void
   /** Calls back once, when nothing runs or waits. */
   readonly whenIdle: (idle: () => void) => void
+  /** Takes in that all before a place is on the device, because somebody else has flushed it. */
+  readonly learn: (synced: number) => void
   /** Calls back once everything before `end` is on the device. */
   readonly flush: (end: number, done: Done) => void
   /** Writes an item at the end of this turn. Calls back once it is on the device; if `durable` is false once it is written. */
@@ -35,6 +37,8 @@ export interface Options<Item> {
   readonly write: (batch: ReadonlyArray<Item>) => void
   readonly sizeOf: (item: Item) => number
   readonly sync: (done: Done) => void
+  /** Runs after a flush: all before `end` is on the device. */
+  readonly flushed?: (end: number) => void
   /** Runs after each write, once its flush is on the way. */
   readonly announce: () => void
   readonly failed: (error: TransportError.TransportError) => void
@@ -129,6 +133,7 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
       if (error === undefined) synced = Math.max(synced, end)
       else fail(error, flushed)
       for (const { done } of flushed) done(error)
+      if (error === undefined) options.flushed?.(end)
       flush()
       rest()
     })
@@ -155,6 +160,9 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
     whenIdle: (wake) => {
       if (isIdle()) return wake()
       idle.push(wake)
+    },
+    learn: (elsewhere) => {
+      if (failure === undefined) synced = Math.max(synced, elsewhere)
     },
     flush: (end, done) => {
       if (end <= synced) return done(undefined)

@@ -11,6 +11,8 @@ export interface LogFile {
   readonly path: string
   readonly descriptor: number
   readonly inode: number
+  /** When the file was made, by the clock of the system; 0 where that is not known. */
+  readonly born: number
   /** When it was opened. */
   readonly sizeThen: number
   /** False where the file may be read but not written. */
@@ -67,7 +69,9 @@ export const isDenied = (error: TransportError.TransportError): boolean =>
 
 const checked = (file: string, descriptor: number, writable: boolean): LogFile => {
   const stats = guard(file, () => fs.fstatSync(descriptor))
-  if (stats.isFile()) return { path: file, descriptor, inode: stats.ino, sizeThen: stats.size, writable }
+  if (stats.isFile()) {
+    return { path: file, descriptor, inode: stats.ino, born: stats.birthtimeMs, sizeThen: stats.size, writable }
+  }
   fs.closeSync(descriptor)
   throw failure("corrupt", file, "is not a log file; move it away")
 }
@@ -142,7 +146,15 @@ export const create = (file: string): LogFile => {
   )
 }
 
-/** Writes all bytes at a place of a file that was created here. */
+/** Opens a file that all processes write to in place, and makes it if it is not there. */
+export const openTable = (file: string): LogFile =>
+  checked(
+    file,
+    guard(file, () => fs.openSync(file, O.O_RDWR | O.O_CREAT | O.O_NOFOLLOW | O.O_NONBLOCK, 0o666)),
+    true
+  )
+
+/** Writes all bytes at a place of a file that is not only appended to. */
 export const write = (file: LogFile, bytes: Uint8Array, position: number): void => {
   for (let written = 0; written < bytes.length;) {
     const from = written

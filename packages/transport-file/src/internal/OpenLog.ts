@@ -24,6 +24,8 @@ export interface OpenLog<Item = never> extends Closable {
   readonly isGathering: () => boolean
   /** What lies before is on the device. */
   readonly synced: () => number
+  /** Asks what other processes have flushed of it. */
+  readonly learn: () => void
 }
 
 interface Opened<Item> {
@@ -73,6 +75,7 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
         synced,
         failure: store.failures.get(path),
         sync: (done) => store.flushing.sync(file, done),
+        flushed: (end) => store.synced.say(file, end),
         failed: (error) => store.failures.set(path, error)
       })
     }
@@ -104,6 +107,12 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
     commit: () => current().commit,
     isGathering: () => opened?.commit.isGathering() ?? false,
     synced: () => opened?.commit.synced() ?? synced,
+    learn: () => {
+      const { commit, file } = current()
+      const elsewhere = store.synced.of(file)
+      // Of a file that was cut meanwhile it is said no more.
+      if (elsewhere > commit.synced() && elsewhere <= (LogFile.size(file) ?? 0)) commit.learn(elsewhere)
+    },
     verify: () => {
       if (opened !== undefined && LogFile.look(path)?.inode !== opened.file.inode) replaced()
     },
@@ -119,7 +128,9 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
   return log
 }
 
-/** Asks that all before `end` gets to the device, and answers how to wait for it. Throws a TransportError. */
+/**
+ * Asks that all before `end` gets to the device, if nobody has seen to that, and answers how to wait for it. Throws a TransportError.
+ */
 export const flushing = <Item>(
   operation: string,
   log: OpenLog<Item>,
@@ -127,6 +138,7 @@ export const flushing = <Item>(
 ): Effect.Effect<void, TransportError.TransportError> => {
   let flushed: Effect.Effect<void, TransportError.TransportError> | undefined
   let resume: (flushed: Effect.Effect<void, TransportError.TransportError>) => void = () => {}
+  if (log.synced() < end) log.learn()
   log.commit().flush(end, (error) => {
     flushed = error === undefined ? Effect.void : Effect.fail(LogFile.relabel(operation, error))
     resume(flushed)
@@ -137,7 +149,7 @@ export const flushing = <Item>(
   })
 }
 
-/** Waits until all that was written before `end` is on the device. */
+/** Waits until all before `end` is on the device, whoever has written it. */
 export const durable = <Item>(
   operation: string,
   log: OpenLog<Item>,

@@ -10,6 +10,7 @@ import * as Flushing from "./Flushing.ts"
 import * as Hints from "./Hints.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Payloads from "./Payloads.ts"
+import * as Synced from "./Synced.ts"
 
 export interface Store {
   /** The data directory: nothing below it is reached through a link. */
@@ -28,6 +29,7 @@ export interface Store {
   /** Flushes that failed, by path: final until this process ends. */
   readonly failures: Map<string, TransportError.TransportError>
   readonly flushing: Flushing.Flushing
+  readonly synced: Synced.Synced
   readonly directories: Directories.Directories
   readonly payloads: Payloads.Payloads
   /** Names the next frame: unlike any other of any process. */
@@ -64,6 +66,8 @@ export const make = Effect.fnUntraced(function* (
   // Once, on the first use: after that the operator knows.
   if (isNew) yield* warnOfFileSystem(directory)
 
+  const synced = Synced.make(path.join(root, "synced.table"))
+  yield* Effect.addFinalizer(() => Effect.sync(synced.close))
   const descriptors = Descriptors.make()
   yield* Effect.addFinalizer(() => Effect.forEach([...descriptors.opened], close, { concurrency: "unbounded" }))
   const context = yield* Effect.context<never>()
@@ -96,6 +100,7 @@ export const make = Effect.fnUntraced(function* (
     descriptors,
     failures,
     flushing: Flushing.make(),
+    synced,
     directories: Directories.make(directory, topmost, failures, descriptors),
     payloads: Payloads.make(),
     writer: () => `${nonce}.${(frames += 1)}`,
