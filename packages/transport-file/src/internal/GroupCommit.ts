@@ -33,8 +33,11 @@ export interface Options<Item> {
   readonly failure: TransportError.TransportError | undefined
   /** How far the file is written. */
   readonly written: () => number
-  /** Writes what `append` gathered in one go; throws a TransportError. */
-  readonly write: (batch: ReadonlyArray<Item>) => void
+  /**
+   * Writes what `append` gathered in one go, and answers what is left to do while it is flushed; throws a TransportError, and what it
+   * answers throws nothing.
+   */
+  readonly write: (batch: ReadonlyArray<Item>) => Written
   readonly sizeOf: (item: Item) => number
   readonly sync: (done: Done) => void
   /** Runs after a flush: all before `end` is on the device. */
@@ -42,6 +45,12 @@ export interface Options<Item> {
   /** Runs after each write, once its flush is on the way. */
   readonly announce: () => void
   readonly failed: (error: TransportError.TransportError) => void
+}
+
+export interface Written {
+  /** How far the file is written. */
+  readonly end: number
+  readonly then: () => void
 }
 
 interface Waiter {
@@ -89,8 +98,8 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
 
   const write = () => {
     const told: Array<() => void> = []
+    const left: Array<() => void> = []
     writing = true
-    let announced = false
     while (gathered.length > 0) {
       const batch = next()
       const result =
@@ -99,8 +108,8 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
         for (const { done } of batch) told.push(() => done(result.failure))
         continue
       }
-      announced = true
-      const end = options.written()
+      const { end, then } = result.success
+      left.push(then)
       for (const { done, durable } of batch) {
         if (durable) {
           waiters.push({ end, done })
@@ -112,7 +121,8 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
     }
     writing = false
     flush()
-    if (announced) options.announce()
+    for (const then of left) then()
+    if (left.length > 0) options.announce()
     if (told.length > 0) {
       // Never within the fibre that may have asked for this write.
       queueMicrotask(() => {

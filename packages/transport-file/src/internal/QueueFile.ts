@@ -3,6 +3,7 @@
  */
 import { Effect, Result, type Schema } from "effect"
 import { Journal, Queue, TransportError } from "@sartor/core"
+import type * as GroupCommit from "./GroupCommit.ts"
 import * as Lines from "./Lines.ts"
 import * as LogFile from "./LogFile.ts"
 import * as OpenLog from "./OpenLog.ts"
@@ -32,6 +33,8 @@ interface Appending {
   readonly seals: boolean
   /** Which of its records had an effect, once they are written; nothing if they lie behind a seal. */
   applied: ReadonlyArray<boolean> | undefined
+  /** Why it is not known what came of it. */
+  failure: TransportError.TransportError | undefined
 }
 
 export const make = (store: Store, path: string, options: QueueUpkeep.Options): QueueFile => {
@@ -46,10 +49,11 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     const log = OpenLog.make<Appending>(store, Segments.pathOf(path, number), {
       sizeOf: ({ entries }) => QueueFrame.sizeOf(entries),
       written: () => opened.seen,
-      write: (batch) => {
-        // What is not written is not applied, and is tried again on the next segment.
-        if (opened === reader.segment() && reader.seal() === undefined) write(opened, batch)
-      },
+      // What is not written is not applied, and is tried again on the next segment.
+      write: (batch) =>
+        opened === reader.segment() && reader.seal() === undefined
+          ? write(opened, batch)
+          : { end: opened.seen, then: () => {} },
       announce: () => signal.notify()
     })
     const opened: QueueReader.Segment<Appending> = { number, log, seen: 0, isPublished: number === 0, snapshot: 0 }
@@ -69,18 +73,36 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     while (reader.catchUp(Number.POSITIVE_INFINITY));
   }
 
-  const write = ({ log }: QueueReader.Segment<Appending>, batch: ReadonlyArray<Appending>) => {
+  const write = (segment: QueueReader.Segment<Appending>, batch: ReadonlyArray<Appending>): GroupCommit.Written => {
+    const { log } = segment
     // Compacted or deleted meanwhile: it goes into the segment that counts.
-    if (!log.isWritable() && log.size("write") === undefined && reader.position() !== 0) return catchUp()
+    if (!log.isWritable() && log.size("write") === undefined && reader.position() !== 0) {
+      catchUp()
+      return { end: segment.seen, then: () => {} }
+    }
     const own = framed(batch)
     const bytes = Buffer.concat(own.map(({ frame }) => frame))
     LogFile.append(log.file(), bytes)
-    if (reader.isNext(LogFile.size(log.file()), bytes.length) && !own.some(({ seals }) => seals)) {
+    const size = LogFile.size(log.file())
+    return {
+      end: size ?? segment.seen + bytes.length,
+      then: () => {
+        const folded = LogFile.caught(() => foldOwn(own, size, bytes.length))
+        if (Result.isFailure(folded)) for (const append of batch) append.failure = folded.failure
+      }
+    }
+  }
+
+  const foldOwn = (own: ReadonlyArray<QueueReader.Own>, size: number | undefined, bytes: number) => {
+    if (reader.isNext(size, bytes) && !own.some(({ seals }) => seals)) {
       // Nobody came between: what would be read back is known.
       for (const one of own) reader.fold(one)
-    } else {
-      written = own
+      return
+    }
+    written = own
+    try {
       catchUp()
+    } finally {
       written = []
     }
   }
@@ -144,16 +166,18 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     Effect.callback((resume) => {
       const entries = records.map((record) => QueueFrame.entry(record, reader.textOf))
       if (QueueFrame.sizeOf(entries) * 3 > limit && QueueFrame.bytesOf(entries) > limit) return resume(tooLarge)
-      const item: Appending = { entries, records, seals, applied: undefined }
+      const item: Appending = { entries, records, seals, applied: undefined, failure: undefined }
       const into = reader.segment()
-      const done: LogFile.Done = (error) =>
-        resume(
+      const done: LogFile.Done = (unwritten) => {
+        const error = unwritten ?? item.failure
+        return resume(
           error === undefined
             ? Effect.succeed(
                 item.applied ?? (into === reader.segment() && reader.seal() === undefined ? [] : undefined)
               )
             : Effect.fail(LogFile.relabel("Queue.append", error))
         )
+      }
       const started = LogFile.caught(() => into.log.commit().append(item, durable, done))
       if (Result.isSuccess(started)) return
       // Another process has deleted the queue: what counts now is found by looking, and it goes there.
