@@ -140,10 +140,11 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
     const end = Math.max(options.written(), ...flushed.map((waiter) => waiter.end))
     options.sync((error) => {
       flushing = false
-      if (error === undefined) synced = Math.max(synced, end)
-      else fail(error, flushed)
+      if (error === undefined) {
+        synced = Math.max(synced, end)
+        options.flushed?.(end)
+      } else fail(error, flushed)
       for (const { done } of flushed) done(error)
-      if (error === undefined) options.flushed?.(end)
       flush()
       rest()
     })
