@@ -5,21 +5,17 @@ import { join } from "node:path"
 import * as Flushing from "../src/internal/Flushing.ts"
 import * as LogFile from "../src/internal/LogFile.ts"
 
-/** Flushes by clocks of its own: each flush takes so long, and the thread is at work for that share of the rest of the time. */
+/** Flushes by clocks of its own: each flush takes so long, and the thread is at work for that share of the time. */
 const start = () => {
   const folder = mkdtempSync(join(tmpdir(), "sartor-flushing-"))
   const file = LogFile.create(join(folder, "log"))
-  const device = { flush: 0.1, load: 0.2 }
+  const device = { flush: 0.1, work: 0.2 }
   let now = 0
   let active = 0
-  const pass = (time: number) => {
-    now += time
-    active += time * device.load
-  }
   const { sync } = Flushing.make({
     now: () => {
       now += device.flush
-      active += device.flush
+      active += device.flush * device.work
       return now
     },
     active: () => active
@@ -27,7 +23,6 @@ const start = () => {
   /** Whether a flush was done before anything else could have been. */
   const isInPlace = () =>
     new Promise<boolean>((resolve, reject) => {
-      pass(200)
       let turned = false
       setImmediate(() => (turned = true))
       sync(file, (error) => (error === undefined ? resolve(!turned) : reject(error)))
@@ -45,20 +40,22 @@ const start = () => {
 }
 
 describe("a flush", () => {
-  it("runs in place once it is known to be quick, where there is little else to do", async () => {
+  it("runs in place once it is known to be quick, where there is nothing else to do", async () => {
     const { count, end } = start()
     assert.strictEqual(await count(1), 0)
-    assert.strictEqual(await count(10), 10)
+    assert.strictEqual(await count(14), 14)
     end()
   })
 
-  it("runs on a thread in a process that has much to do", async () => {
+  it("runs on a thread where there is something else to do meanwhile, which now and then one of them finds out", async () => {
     const { count, device, end } = start()
-    await count(5)
-    device.load = 0.9
-    assert.strictEqual(await count(5), 0)
-    device.load = 0.2
-    assert.strictEqual(await count(5), 5)
+    await count(15)
+    device.work = 0.9
+    assert.isBelow(await count(64), 32)
+    assert.strictEqual(await count(32), 0)
+    device.work = 0.1
+    await count(8)
+    assert.isAbove(await count(32), 28)
     end()
   })
 
