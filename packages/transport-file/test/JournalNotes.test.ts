@@ -111,11 +111,13 @@ describe("what was noted of sessions", () => {
     Effect.gen(function* () {
       const { directory, file } = yield* noted
       assert.include(fs.readFileSync(file, "utf8"), secret)
+      // Of a process that was killed while it wrote the file anew.
+      fs.copyFileSync(file, `${file}.tmp`)
       yield* process(
         directory,
         Journal.Journal.use((journal) => journal.delete("session/audit-7"))
       )
-      assert.isFalse(fs.existsSync(file))
+      for (const left of [file, `${file}.tmp`]) assert.isFalse(fs.existsSync(left))
       const next = yield* process(directory, list)
       assert.strictEqual(next.answer.length, many - 1)
       assert.notInclude(fs.readFileSync(file, "utf8"), secret)
@@ -126,6 +128,7 @@ describe("what was noted of sessions", () => {
     Effect.gen(function* () {
       const { directory, file } = yield* noted
       const before = fs.statSync(file).size
+      fs.writeFileSync(`${file}.tmp`, "of a process that was killed")
       const change = Sessions.Sessions.use((sessions) =>
         Effect.forEach(Array.from({ length: many }), (_, index) =>
           sessions.checkpoint(`audit-${index}`, { phase: "testing", milestone: "axe" })

@@ -3,7 +3,7 @@
  * those of the logs, and the newest row of a journal counts, as long as the journal's file is the very one that was read. All of it can be
  * made again: nothing is synced, what cannot be read is passed over, and what cannot be written is left.
  */
-import { Option, Result, Schema } from "effect"
+import { Array, Option, Result, Schema } from "effect"
 import type { Journal } from "@sartor/core"
 import * as Frame from "./Frame.ts"
 import * as Lines from "./Lines.ts"
@@ -36,8 +36,8 @@ type Row = typeof Row.Type
 /** In characters. A larger note costs as much to keep as its journal costs to read. */
 const longest = 8 * 1024
 
-/** Of rows in one frame, in characters. */
-const frameLength = 1024 * 1024
+/** Not larger than a frame may be, whatever they say. */
+const rowsPerFrame = 1000
 
 /** A file of more bytes is not looked at, and written anew. */
 const largest = 128 * 1024 * 1024
@@ -51,6 +51,7 @@ export const make = (
     readonly fileOf: (key: string) => string
   }
 ): JournalNotes => {
+  const draft = `${path}.tmp`
   let rows: Map<string, Row> | undefined
   /** How many there are in the file, the outdated ones too. */
   let written = 0
@@ -83,26 +84,10 @@ export const make = (
   const isAsNoted = ({ changed, inode, size }: Row, file: LogFile.Look) =>
     file.inode === inode && file.size === size && file.changed === changed
 
-  const framed = (added: ReadonlyArray<Row>): Buffer => {
-    const frames: Array<Buffer> = []
-    let texts: Array<string> = []
-    let length = 0
-    const end = () => {
-      if (texts.length > 0) {
-        frames.push(Frame.encode({ at: options.now(), writer: options.writer() }, `[${texts.join(",")}]`))
-      }
-      texts = []
-      length = 0
-    }
-    for (const row of added) {
-      const text = JSON.stringify(row)
-      if (text.length > longest) continue
-      texts.push(text)
-      length += text.length
-      if (length > frameLength) end()
-    }
-    end()
-    return Buffer.concat(frames)
+  const framed = (texts: ReadonlyArray<string>): Buffer => {
+    const frame = (some: ReadonlyArray<string>) =>
+      Frame.encode({ at: options.now(), writer: options.writer() }, `[${some.join(",")}]`)
+    return Buffer.concat(Array.chunksOf(texts, rowsPerFrame).map(frame))
   }
 
   const append = (bytes: Buffer) => {
@@ -114,21 +99,19 @@ export const make = (
       LogFile.close(file)
     }
   }
-  /** Only what is still true. */
+  /** Only what is still true. Should another process do the same, one of both drafts is the file, or a part of one. */
   const rewrite = () => {
     for (const row of known().values()) {
       const file = LogFile.look(options.fileOf(row.key))
       if (file === undefined || !isAsNoted(row, file)) known().delete(row.key)
     }
-    const draft = LogFile.create(`${path}.${options.writer()}.tmp`)
+    LogFile.remove(draft)
+    const file = LogFile.create(draft)
     try {
-      LogFile.write(draft, framed([...known().values()]), 0)
-      LogFile.rename(draft.path, path)
-    } catch (error) {
-      LogFile.remove(draft.path)
-      throw error
+      LogFile.write(file, framed([...known().values()].map((row) => JSON.stringify(row))), 0)
+      LogFile.rename(draft, path)
     } finally {
-      LogFile.close(draft)
+      LogFile.close(file)
     }
     written = known().size
   }
@@ -140,18 +123,23 @@ export const make = (
       return { key, version: row.version, at: row.at, note: row.note }
     },
     add: (notes) => {
-      const added = notes.flatMap(({ file: { changed, inode, size }, head: { at, key, note, version } }) =>
-        note === undefined ? [] : [{ key, inode, size, changed, version, at, note }]
-      )
-      for (const row of added) known().set(row.key, row)
-      written += added.length
+      const texts: Array<string> = []
+      for (const { file, head } of notes) {
+        const { at, key, note = null, version } = head
+        const row: Row = { key, inode: file.inode, size: file.size, changed: file.changed, version, at, note }
+        const text = JSON.stringify(row)
+        if (text.length > longest) continue
+        known().set(key, row)
+        texts.push(text)
+      }
+      written += texts.length
       const isOutdated = written > 2 * known().size
-      LogFile.caught(() => (isOutdated ? rewrite() : append(framed(added))))
+      LogFile.caught(() => (isOutdated ? rewrite() : append(framed(texts))))
     },
     forget: () => {
       rows = new Map()
       written = 0
-      LogFile.caught(() => LogFile.remove(path))
+      for (const file of [path, draft]) LogFile.caught(() => LogFile.remove(file))
     }
   }
 }
