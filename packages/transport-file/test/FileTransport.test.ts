@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { JournalSuite, QueueSuite } from "@sartor/core/testing"
 import { ConfigProvider, Effect, Layer, Stream } from "effect"
-import { Journal } from "@sartor/core"
+import { Journal, Queue } from "@sartor/core"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -162,6 +162,31 @@ it.live("gives the room of a deleted key back, and the key goes on behind it, in
         )
       })
     )
+  })
+)
+
+it.live("tells each sender what became of its message where several write more than a batch at once", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const send = (sender: string) =>
+      open(
+        directory,
+        Effect.gen(function* () {
+          const queue = yield* Queue.Queue
+          const answers: Array<string> = []
+          for (let turn = 0; turn < 5; turn++) {
+            const messages = Array.from({ length: 300 }, (_, index) => `${sender}-${turn}-${index}`)
+            const offered = Effect.forEach(messages, (id) => queue.offer("large", { id, payload: "x".repeat(4_000) }), {
+              concurrency: "unbounded"
+            })
+            answers.push(...(yield* offered))
+          }
+          return answers
+        })
+      )
+    const answers = yield* Effect.forEach(["a", "b", "c"], send, { concurrency: "unbounded" })
+    assert.deepStrictEqual(new Set(answers.flat()), new Set(["added"]))
+    assert.strictEqual(answers.flat().length, 4500)
   })
 )
 

@@ -48,7 +48,7 @@ export const make = (
         synced: 0,
         failure: failures.get(place),
         written: () => flush.asked,
-        write: () => ({ end: 0, then: () => {} }),
+        write: () => ({ end: 0 }),
         sizeOf: () => 0,
         sync: (done) => {
           const opened = LogFile.caught(() => descriptors.spare(() => LogFile.openDirectory(place)))

@@ -50,7 +50,7 @@ export interface Options<Item> {
 export interface Written {
   /** How far the file is written. */
   readonly end: number
-  readonly then: () => void
+  readonly afterwards?: () => void
 }
 
 interface Waiter {
@@ -108,8 +108,8 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
         for (const { done } of batch) told.push(() => done(result.failure))
         continue
       }
-      const { end, then } = result.success
-      left.push(then)
+      const { afterwards, end } = result.success
+      if (afterwards !== undefined) left.push(afterwards)
       for (const { done, durable } of batch) {
         if (durable) {
           waiters.push({ end, done })
@@ -121,7 +121,7 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
     }
     writing = false
     flush()
-    for (const then of left) then()
+    for (const afterwards of left) afterwards()
     if (left.length > 0) options.announce()
     if (told.length > 0) {
       // Never within the fibre that may have asked for this write.

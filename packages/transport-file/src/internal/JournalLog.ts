@@ -63,7 +63,7 @@ export const make = (store: Store, path: string): JournalLog => {
   /** The frame that showed where the journal stands, until it is read or left. */
   let newest: { readonly position: number; readonly frame: Frame.Frame } | undefined
   const log = OpenLog.make(store, path, {
-    write: () => ({ end: seen, then: () => {} }),
+    write: () => ({ end: seen }),
     sizeOf: () => 0,
     written: () => seen,
     announce: () => {}

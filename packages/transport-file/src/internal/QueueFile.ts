@@ -51,9 +51,7 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
       written: () => opened.seen,
       // What is not written is not applied, and is tried again on the next segment.
       write: (batch) =>
-        opened === reader.segment() && reader.seal() === undefined
-          ? write(opened, batch)
-          : { end: opened.seen, then: () => {} },
+        opened === reader.segment() && reader.seal() === undefined ? write(opened, batch) : { end: opened.seen },
       announce: () => signal.notify()
     })
     const opened: QueueReader.Segment<Appending> = { number, log, seen: 0, isPublished: number === 0, snapshot: 0 }
@@ -78,15 +76,17 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     // Compacted or deleted meanwhile: it goes into the segment that counts.
     if (!log.isWritable() && log.size("write") === undefined && reader.position() !== 0) {
       catchUp()
-      return { end: segment.seen, then: () => {} }
+      return { end: segment.seen }
     }
     const own = framed(batch)
     const bytes = Buffer.concat(own.map(({ frame }) => frame))
     LogFile.append(log.file(), bytes)
+    // All of them, before any is read back: one turn may write several batches.
+    written = [...written, ...own]
     const size = LogFile.size(log.file())
     return {
       end: size ?? segment.seen + bytes.length,
-      then: () => {
+      afterwards: () => {
         const folded = LogFile.caught(() => foldOwn(own, size, bytes.length))
         if (Result.isFailure(folded)) for (const append of batch) append.failure = folded.failure
       }
@@ -94,16 +94,12 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
   }
 
   const foldOwn = (own: ReadonlyArray<QueueReader.Own>, size: number | undefined, bytes: number) => {
-    if (reader.isNext(size, bytes) && !own.some(({ seals }) => seals)) {
-      // Nobody came between: what would be read back is known.
-      for (const one of own) reader.fold(one)
-      return
-    }
-    written = own
     try {
-      catchUp()
+      // Where nobody came between, what would be read back is known.
+      if (!reader.isNext(size, bytes) || own.some(({ seals }) => seals)) catchUp()
+      else for (const one of own) reader.fold(one)
     } finally {
-      written = []
+      written = written.filter((one) => !own.includes(one))
     }
   }
 
