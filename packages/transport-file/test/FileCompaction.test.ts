@@ -11,7 +11,7 @@ import * as process from "node:process"
 import * as FileQueue from "../src/FileQueue.ts"
 import * as Frame from "../src/internal/Frame.ts"
 import * as Store from "../src/internal/Store.ts"
-import { child, offer, open, queueFile, skip, temporary } from "./support.ts"
+import { canTrace, child, childUnder, offer, open, queueFile, skip, temporary } from "./support.ts"
 
 const name = "jobs"
 
@@ -396,5 +396,35 @@ it.live(
           )
         }
       }
+    })
+)
+
+it.live(
+  "leaves no successor of a queue that was deleted while it was written: who went on with it would be alone",
+  (context) =>
+    Effect.gen(function* () {
+      if (!canTrace) return skip(context, "a slow call needs strace, and the right to trace")
+      const directory = yield* temporary
+      yield* open(directory, offer(name, "old"))
+      const first = queueFile(directory, name)
+      const successor = first.replace(/\.log$/, ".1.log")
+      // The first link is made to find out whether that can be done.
+      const slowly = ["strace", "-f", "-q", "-o", "/dev/null", "-e", "inject=link,linkat:delay_enter=500000:when=2"]
+      const compactor = yield* childUnder(slowly, "compact", directory, name, "1")
+      const sealed = Effect.sync(() => fs.existsSync(first) && fs.readFileSync(first, "utf8").includes('"sealed":true'))
+      yield* Driver.eventually(sealed, (sealed) => sealed)
+      yield* Effect.sleep("100 millis")
+      assert.isFalse(fs.existsSync(successor))
+      fs.rmSync(first)
+      yield* compactor.ended
+      assert.isFalse(fs.existsSync(successor))
+      assert.strictEqual(yield* open(directory, offer(name, "new")), "added")
+      assert.strictEqual(
+        yield* open(
+          directory,
+          Queue.Queue.use((queue) => queue.stateOf(name, "new"))
+        ),
+        "ready"
+      )
     })
 )

@@ -100,7 +100,10 @@ export const run = Effect.fnUntraced(function* <Item>(
           LogFile.write(draft, head(size), 0)
         })
         yield* synced(draft)
-        yield* LogFile.attempt(operation, () => LogFile.linkTo(draft.path, next))
+        yield* LogFile.attempt(operation, () => {
+          // Without its first segment the queue was deleted: who went on with this one would be alone.
+          if (LogFile.linkTo(draft.path, next) && LogFile.look(path) === undefined) LogFile.remove(next)
+        })
         yield* store.directories.publish(operation, next)
         yield* refresh
       })

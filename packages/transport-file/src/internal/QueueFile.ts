@@ -81,23 +81,24 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     const own = framed(batch)
     const bytes = Buffer.concat(own.map(({ frame }) => frame))
     LogFile.append(log.file(), bytes)
+    const size = LogFile.size(log.file())
     // All of them, before any is read back: one turn may write several batches.
     written = [...written, ...own]
-    const size = LogFile.size(log.file())
     return {
       end: size ?? segment.seen + bytes.length,
       afterwards: () => {
-        const folded = LogFile.caught(() => foldOwn(own, size, bytes.length))
+        // Where nobody came between, what would be read back is known.
+        const isNext = () => segment === reader.segment() && reader.isNext(size, bytes.length)
+        const folded = LogFile.caught(() => foldOwn(own, isNext() && !own.some(({ seals }) => seals)))
         if (Result.isFailure(folded)) for (const append of batch) append.failure = folded.failure
       }
     }
   }
 
-  const foldOwn = (own: ReadonlyArray<QueueReader.Own>, size: number | undefined, bytes: number) => {
+  const foldOwn = (own: ReadonlyArray<QueueReader.Own>, isNext: boolean) => {
     try {
-      // Where nobody came between, what would be read back is known.
-      if (!reader.isNext(size, bytes) || own.some(({ seals }) => seals)) catchUp()
-      else for (const one of own) reader.fold(one)
+      if (isNext) for (const one of own) reader.fold(one)
+      else catchUp()
     } finally {
       written = written.filter((one) => !own.includes(one))
     }

@@ -162,7 +162,8 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
     }
     next.log.close()
     const { isCluttered, newest } = Segments.find(store, path)
-    if (newest <= segment.number) return false
+    // Without its first segment the queue was deleted, whatever else is there.
+    if (newest <= segment.number || LogFile.look(path) === undefined) return false
     const jump = open(newest)
     if (jump.log.size("read") === undefined || Segments.find(store, path).newest !== newest) {
       jump.log.close()

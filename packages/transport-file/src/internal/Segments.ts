@@ -78,14 +78,19 @@ export const clean = (store: Store, first: string, current: number): void => {
 
 /**
  * Removes a queue in which there is nothing. Its drafts go first: each is the right to make a successor. The first segment goes
- * last: sealed and alone, as a process that dies here leaves it, it is an empty queue. Answers whether there was one.
+ * last: sealed and alone, as a process that dies here leaves it, it is an empty queue. Answers whether there was one, and nobody goes on with it.
  */
 export const remove = (store: Store, first: string, current: number): boolean => {
   const { newest, superseded, temporaries } = find(store, first)
   if (newest !== current || LogFile.look(first) === undefined) return false
   for (const { file } of temporaries) LogFile.remove(file)
   for (const number of superseded) LogFile.remove(pathOf(first, number))
-  if (current > 0) LogFile.remove(pathOf(first, current))
+  if (current > 0) {
+    LogFile.remove(pathOf(first, current))
+    // Who came upon the first segment, sealed and alone, may be about to write a successor, or has.
+    for (const { file } of find(store, first).temporaries) LogFile.remove(file)
+    if (find(store, first).newest > 0) return false
+  }
   LogFile.remove(first)
   return true
 }
