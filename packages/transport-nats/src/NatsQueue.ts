@@ -32,6 +32,8 @@ export const make = Effect.fnUntraced(function* (
   options: QueueStream.Options = { compactAbove: 4 * 1024 * 1024 }
 ): Effect.fn.Return<NatsQueue, never, Scope.Scope> {
   const context = yield* Effect.context<Scope.Scope>()
+  // Closes after the service, which gives back what it holds: that is read back from here.
+  const logs = yield* Scope.fork(yield* Scope.Scope)
   const acks = yield* Acks.make(client)
   /** The one that was used last. */
   let latest: { readonly name: string; readonly log: QueueStream.QueueStream } | undefined
@@ -40,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
 
   /** Opens it in the scope, and on the clock, of the layer: the first one to ask may be gone soon. */
   const openNew = Effect.fnUntraced(function* (queue: string) {
-    const scope = yield* Scope.fork(yield* Scope.Scope)
+    const scope = yield* Scope.fork(logs)
     const log = yield* QueueStream.make(client, acks, blobs, queue, options).pipe(
       Scope.provide(scope),
       Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
@@ -102,7 +104,7 @@ export const make = Effect.fnUntraced(function* (
   const service = yield* Queue.fromLogs({
     open: (queue) => Effect.map(open(queue), (log) => log.queue),
     names: Effect.map(
-      Calls.ask("Queue.names", client.names.queueStream, () =>
+      Calls.ask(client, "Queue.names", client.names.queueStream, () =>
         client.manager.streams.info(client.names.queueStream, { subjects_filter: client.names.queues })
       ),
       ({ state }) => Object.keys(state.subjects ?? {}).map(client.names.keyOf)
