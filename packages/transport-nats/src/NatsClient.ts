@@ -171,7 +171,7 @@ export const config: Config.Config<Options> = Config.all({
 
 const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* attach(options)
-  yield* Streams.ensure(client.manager, client.names, client.replicas)
+  yield* Calls.begin(client, Streams.ensure(client.manager, client.names, client.replicas))
   return client
 })
 
@@ -197,10 +197,13 @@ const attach = Effect.fnUntraced(function* (
       ),
     { interruptible: true }
   )
-  const manager = yield* Effect.tryPromise({
-    try: () => jetstreamManager(connection, { timeout: requestTimeout }),
-    catch: (cause) => withoutJetStream(cause, where)
-  })
+  const manager = yield* Calls.begin(
+    { connection },
+    Effect.tryPromise({
+      try: () => jetstreamManager(connection, { timeout: requestTimeout }),
+      catch: (cause) => withoutJetStream(cause, where)
+    })
+  )
 
   const server = () => connection.getServer()
   const health = yield* SubscriptionRef.make<Health>({ status: "connected", server: server() })
@@ -373,6 +376,6 @@ const unreachable = (cause: unknown, server: string) => {
 
 const withoutJetStream = (cause: unknown, server: string) => {
   const known = Calls.failure("connect", cause)
-  const permitted = known.cause instanceof NatsFailure.NotPermitted || cause instanceof errors.TimeoutError
+  const permitted = known.cause instanceof NatsFailure.NotPermitted || Calls.isLeaderless(cause)
   return permitted ? known : Calls.failure("connect", new NatsFailure.JetStreamOff({ server }))
 }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { JsMsg } from "@nats-io/jetstream"
+import type { JsMsg, StoredMsg } from "@nats-io/jetstream"
 import { Journal, Key, TransportError } from "@sartor/core"
 import { Clock, Effect, Option, type Schema, type Scope, Stream } from "effect"
 import type { Blobs } from "./internal/Blobs.ts"
@@ -22,8 +22,8 @@ interface Place {
 /** Keys whose newest append is remembered, which saves asking for it. */
 const maxRemembered = 10_000
 
-/** How long the next message of a journal that is there may take. */
-const patience = "10 seconds"
+/** How long the next message of a journal that is there may take, in milliseconds. */
+const patience = 10_000
 
 /** @internal */
 export const make = Effect.fnUntraced(function* (
@@ -49,22 +49,24 @@ export const make = Effect.fnUntraced(function* (
     return places.get(key)
   }
 
-  const newest = (operation: string, key: string) =>
-    Effect.flatMap(
-      Calls.ask(operation, stream, () =>
-        client.manager.streams.getMessage(stream, { last_by_subj: names.journal(key) })
-      ),
-      (message) => {
-        if (message === null) {
-          remember(key, undefined)
-          return Effect.succeed(undefined)
-        }
-        const frame = JournalFrame.decode(message.header)
-        if (typeof frame === "string") return Effect.fail(unreadable(frame, stream, message.seq))
-        const place = { frame, sequence: message.seq }
-        remember(key, place)
-        return Effect.succeed({ ...place, message })
-      }
+  const lookUp = (key: string) => () => client.manager.streams.getMessage(stream, { last_by_subj: names.journal(key) })
+  const placed = (key: string, message: StoredMsg | null) => {
+    if (message === null) {
+      remember(key, undefined)
+      return Effect.succeed(undefined)
+    }
+    const frame = JournalFrame.decode(message.header)
+    if (typeof frame === "string") return Effect.fail(unreadable(frame, stream, message.seq))
+    const place = { frame, sequence: message.seq }
+    remember(key, place)
+    return Effect.succeed({ ...place, message })
+  }
+  /** The newest append of a key, of which a version is known to have been there. */
+  const newest = (operation: string, key: string, known = 0) =>
+    Calls.settled(
+      client,
+      Effect.flatMap(Calls.ask(client, operation, stream, lookUp(key)), (message) => placed(key, message)),
+      (place) => versionOf(place) < known
     )
 
   const records = Effect.fnUntraced(function* (
@@ -98,8 +100,8 @@ export const make = Effect.fnUntraced(function* (
     added: { readonly text: string; readonly count: number } | "tombstone"
   ): Effect.fn.Return<Place, Journal.VersionConflict | TransportError.TransportError> {
     const guess = remembered(key)
-    let place = guess?.frame.version === expected ? guess : yield* newest(operation, key)
-    const actual = place?.frame.version ?? 0
+    let place = guess?.frame.version === expected ? guess : yield* newest(operation, key, expected)
+    const actual = versionOf(place)
     if (actual !== expected) return yield* new Journal.VersionConflict({ key, expected, actual })
     const token = Publishing.token()
     const { count, text } = added === "tombstone" ? { count: 1, text: "" } : added
@@ -126,25 +128,33 @@ export const make = Effect.fnUntraced(function* (
     while (true) {
       const after = place?.sequence ?? 0
       const subject = names.journal(key)
+      // Servers of a cluster judge before they have agreed on what comes first. Two appends that follow the same one have the same name.
+      const id = `${key}@${after}`
       const sent = yield* Effect.result(
-        Publishing.once(client, operation, { stream, subject, body, headers, id: `${token}-${after}`, after })
+        Publishing.once(client, operation, { stream, subject, body, headers, id, after })
       )
       if (sent._tag === "Success" && sent.success !== undefined) return done(sent.success)
+      const gone = Number(((yield* Clock.monotonicTimeNanos) - begun) / 1_000_000n)
       if (sent._tag === "Failure") {
-        const gone = Number(((yield* Clock.monotonicTimeNanos) - begun) / 1_000_000n)
-        if (!Calls.isTransient(sent.failure) || gone > Publishing.patience) return yield* sent.failure
+        if (!Calls.isTransient(sent.failure) || gone > Publishing.patience(client)) return yield* sent.failure
         if (gone > Publishing.absence && Calls.isUnanswered(sent.failure.cause)) {
-          return yield* Publishing.explained(client, operation, stream)
+          yield* Publishing.explained(client, operation, stream)
         }
         yield* Effect.sleep("150 millis")
       }
       // The answer may have been lost, and the refusal be of what is our own.
-      const found = yield* Effect.result(newest(operation, key))
+      const found = yield* Effect.result(Calls.call(operation, lookUp(key)))
       if (found._tag === "Failure") continue
-      place = found.success
+      place = yield* placed(key, found.success)
       if (place?.frame.token === token) return done(place.sequence)
-      const now = place?.frame.version ?? 0
-      if (now === expected) continue
+      if (versionOf(place) < expected) place = yield* newest(operation, key, expected)
+      const now = versionOf(place)
+      if (now === expected) {
+        if (sent._tag === "Failure" || place?.sequence !== after) continue
+        if (gone > Publishing.patience(client)) return yield* withdrawn(operation, key)
+        yield* Effect.sleep("150 millis")
+        continue
+      }
       if (large !== undefined) yield* blobs.remove(large)
       return yield* new Journal.VersionConflict({ key, expected, actual: now })
     }
@@ -153,7 +163,7 @@ export const make = Effect.fnUntraced(function* (
   /** The entries after a version up to the newest append that there is now. */
   const read = Effect.fnUntraced(function* (key: string, after: number) {
     const hint = remembered(key)
-    const last = yield* newest("Journal.read", key)
+    const last = yield* newest("Journal.read", key, hint?.frame.version ?? after)
     if (last === undefined || JournalFrame.isTombstone(last.frame) || last.frame.version <= after) return Stream.empty
     const from = Math.max(after, last.frame.start)
     if (firstOf(last) <= from + 1) {
@@ -176,7 +186,7 @@ export const make = Effect.fnUntraced(function* (
   const scan = (key: string, start: number, last: Place): Stream.Stream<JsMsg, TransportError.TransportError> =>
     Stream.unwrap(
       Effect.gen(function* () {
-        const consumer = yield* Calls.ask("Journal.read", stream, () =>
+        const consumer = yield* Calls.ask(client, "Journal.read", stream, () =>
           client.jetstream.consumers.get(stream, {
             filter_subjects: names.journal(key),
             opt_start_seq: start,
@@ -197,14 +207,25 @@ export const make = Effect.fnUntraced(function* (
         )
         return Stream.fromAsyncIterable(messages, (cause) => Calls.failure("Journal.read", cause)).pipe(
           Stream.timeoutOrElse({
-            duration: patience,
+            duration: patience + Calls.election(client),
             orElse: () => Stream.fail(Calls.unavailable("Journal.read", "the server does not send what it has"))
           }),
-          Stream.takeUntil(({ info, seq }) => seq >= last.sequence || info.pending === 0),
+          Stream.takeUntilEffect(({ info, seq }) =>
+            seq >= last.sequence || info.pending > 0 ? Effect.succeed(seq >= last.sequence) : isLast(key, seq)
+          ),
           Stream.takeWhile(({ seq }) => seq <= last.sequence)
         )
       })
     )
+
+  /** The copy that the consumer reads may be behind, and have nothing more where the leader has. */
+  const isLast = (key: string, sequence: number) => {
+    const query = { seq: sequence + 1, next_by_subj: names.journal(key) }
+    return Effect.map(
+      Calls.ask(client, "Journal.read", stream, () => client.manager.streams.getMessage(stream, query)),
+      (next) => next === null
+    )
+  }
 
   return Journal.Journal.of({
     append: Effect.fnUntraced(function* (key, expected, records) {
@@ -246,7 +267,7 @@ export const make = Effect.fnUntraced(function* (
         )
       )
       // An earlier delete may have died before this.
-      yield* Calls.ask(operation, stream, () =>
+      yield* Calls.ask(client, operation, stream, () =>
         client.manager.streams.purge(stream, { filter: names.journal(key), seq: sequence })
       )
       yield* Effect.forEach(large, blobs.remove, { discard: true })
@@ -256,8 +277,13 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
+const versionOf = (place: Place | undefined) => place?.frame.version ?? 0
 const firstOf = ({ frame }: Place) => frame.version - frame.count + 1
 const largeOf = ({ large }: JournalFrame.Frame) => (large === undefined ? [] : [large])
+
+/** The server knows of an append, and does not have it. It forgets its name two minutes after it was stored. */
+const withdrawn = (operation: string, key: string) =>
+  Calls.unavailable(operation, `what was appended to ${key} last is not there any more: try again in two minutes`)
 
 const unreadable = (kind: "newer" | "malformed", stream: string, sequence: number) =>
   kind === "newer"

@@ -163,7 +163,7 @@ const sameFleet = Effect.fnUntraced(function* (
   const { fleet: subject, queueStream: stream } = client.names
   const operation = "connect"
   const stored = Effect.map(
-    Calls.ask(operation, stream, () => client.manager.streams.getMessage(stream, { last_by_subj: subject })),
+    Calls.ask(client, operation, stream, () => client.manager.streams.getMessage(stream, { last_by_subj: subject })),
     (message) => message?.string()
   )
   const there = yield* stored

@@ -75,14 +75,15 @@ export type NatsReport = typeof NatsReport.Type
 export const make = Effect.fn("NatsReport.make")(function* (
   options: { readonly monitor?: string | undefined } = {}
 ): Effect.fn.Return<NatsReport, TransportError.TransportError, NatsClient> {
-  const { connection, manager, names, replicas } = yield* NatsClient
+  const client = yield* NatsClient
+  const { connection, manager, names, replicas } = client
   const { cluster, max_payload, server_name, version } = yield* Effect.fromNullishOr(connection.info).pipe(
     Effect.mapError(() => Calls.unavailable("doctor", "the connection to the server is closed"))
   )
   const apiLevel = connection.info?.api_lvl ?? 0
   const stream = (name: string) =>
     Effect.map(
-      Calls.ask("doctor", name, () => manager.streams.info(name)),
+      Calls.ask(client, "doctor", name, () => manager.streams.info(name)),
       ({ config, state }) => ({
         name,
         messages: state.messages,
@@ -98,7 +99,7 @@ export const make = Effect.fn("NatsReport.make")(function* (
       () => Effect.succeedNone
     )
   const needed = [names.journalStream, names.queueStream]
-  const streams = (yield* Effect.forEach([...needed, `OBJ_${names.bucket}`], found)).flatMap(Option.toArray)
+  const streams = (yield* Effect.forEach([...needed, names.bucketStream], found)).flatMap(Option.toArray)
   return {
     server: {
       address: connection.getServer(),

@@ -1,6 +1,6 @@
 /** The one place where promises of the client become effects, and its errors ours. */
 import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream"
-import { errors } from "@nats-io/transport-node"
+import { errors, type NatsConnection } from "@nats-io/transport-node"
 import { TransportError } from "@sartor/core"
 import { Effect, Schedule, Schema } from "effect"
 import * as NatsFailure from "../NatsFailure.ts"
@@ -9,17 +9,50 @@ import * as NatsFailure from "../NatsFailure.ts"
 export const call = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, TransportError.TransportError> =>
   Effect.tryPromise({ try: run, catch: (cause) => failure(operation, cause) })
 
-/** Asks for something of a stream, for a while again if the answer is lost: it changes nothing. */
+/** What a call is to, as far as it matters how long it may take. */
+export interface Client {
+  readonly connection: Pick<NatsConnection, "info">
+}
+
+/**
+ * How much longer a cluster may take than one server, in milliseconds. When a leader is gone, the others wait for it for 4 to 9 seconds
+ * before they choose another one, and until then nobody answers.
+ */
+export const election = ({ connection }: Client): number => (connection.info?.cluster === undefined ? 0 : 4_000)
+
+/** Asks for something of a stream, for a while again if the answer is lost: twice is as good as once. */
 export const ask = <A>(
+  client: Client,
   operation: string,
   stream: string,
   run: () => Promise<A>
 ): Effect.Effect<A, TransportError.TransportError> =>
-  Effect.mapError(Effect.retry(call(operation, run), { while: isTransient, schedule: whileItIsAway }), (error) =>
-    isMissing(error.cause) ? failure(operation, new NatsFailure.StreamMissing({ stream })) : error
+  Effect.mapError(
+    Effect.retry(call(operation, run), { while: isTransient, schedule: whileItIsAway(6_000 + election(client)) }),
+    (error) => (isMissing(error.cause) ? failure(operation, new NatsFailure.StreamMissing({ stream })) : error)
   )
 
-const whileItIsAway = Schedule.spaced("150 millis").pipe(Schedule.upTo({ duration: "6 seconds" }))
+/** Opens something: a server that is away is not waited for, and a cluster while it chooses a leader. */
+export const begin = <A>(
+  client: Client,
+  effect: Effect.Effect<A, TransportError.TransportError>
+): Effect.Effect<A, TransportError.TransportError> =>
+  election(client) === 0
+    ? effect
+    : Effect.retry(effect, { while: ({ cause }) => isLeaderless(cause), schedule: whileItIsAway(10_000) })
+
+/** Looks again, for a while, at what goes back in a cluster: a leader that was chosen just now may not have come to its end yet. */
+export const settled = <A, E>(
+  client: Client,
+  effect: Effect.Effect<A, E>,
+  isBehind: (answer: A) => boolean
+): Effect.Effect<A, E> =>
+  Effect.repeat(effect, {
+    while: (answer) => election(client) > 0 && isBehind(answer),
+    schedule: Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "1 second" }))
+  })
+
+const whileItIsAway = (duration: number) => Schedule.spaced("150 millis").pipe(Schedule.upTo({ duration }))
 
 /** Whether trying again soon may help. */
 export const isTransient = ({ cause, reason }: TransportError.TransportError): boolean =>
@@ -65,6 +98,10 @@ export const isMissing = (cause: unknown): boolean =>
   (cause instanceof JetStreamApiError && cause.code === JetStreamApiCodes.StreamNotFound) ||
   (cause instanceof Error && cause.message === "object store not found")
 
+/** Whether it looks as if a cluster had no leader now: then its servers are silent at first, and say so later. */
+export const isLeaderless = (cause: unknown): boolean =>
+  cause instanceof errors.TimeoutError || (cause instanceof JetStreamApiError && cause.code === leaderless)
+
 /** Whether nobody answers for a subject: JetStream is off, is starting, or has no such stream. */
 export const isUnanswered = (cause: unknown): boolean =>
   cause instanceof errors.NoRespondersError ||
@@ -108,8 +145,14 @@ const refused = (cause: JetStreamApiError): Told => {
   if (code === JetStreamApiCodes.JetStreamNotEnabledForAccount || code === 10076) {
     return { reason: "unavailable", why: new NatsFailure.JetStreamOff({ server: "the server" }) }
   }
+  if (code === leaderless) {
+    return { reason: "unavailable", why: "the cluster has no leader: see that more than half of its servers run" }
+  }
   return { reason: "unavailable", why: `${message} (JetStream error ${code})` }
 }
+
+/** "JetStream system temporarily unavailable". */
+const leaderless = 10008
 
 /** Insufficient resources, storage or memory of the server or account used up, a stream at its limit, a write that failed. */
 const storageFull: ReadonlySet<number> = new Set([10002, 10023, 10028, 10047, 10077, 10122, 10123, 10175])

@@ -26,7 +26,7 @@ export const make = Effect.fnUntraced(function* (
   let known = 0
 
   const lastSequence = Effect.map(
-    Calls.ask("Journal.heads", stream, () => client.manager.streams.info(stream)),
+    Calls.ask(client, "Journal.heads", stream, () => client.manager.streams.info(stream)),
     ({ state }) => state.last_seq
   )
   const begin = Effect.gen(function* () {
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (
       const tail = yield* following
       const last = yield* lastSequence
       // The last message of the stream is a journal's, unless it names the fleet: then there is none after it.
-      yield* Reading.until("Journal.heads", tail, signal, () => tail.isCaughtUp() && tail.position() >= last)
+      yield* Reading.until(client, "Journal.heads", tail, signal, () => tail.isCaughtUp() && tail.position() >= last)
       return [...heads.values()].filter(({ key }) => key.startsWith(prefix)).sort((a, b) => (a.key < b.key ? -1 : 1))
     }),
     watch: (prefix = "") =>
@@ -66,7 +66,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.gen(function* () {
           const subscription = yield* PubSub.subscribe(changes)
           const tail = yield* following
-          yield* Reading.until("Journal.watch", tail, signal, tail.isCaughtUp)
+          yield* Reading.until(client, "Journal.watch", tail, signal, tail.isCaughtUp)
           // What was appended before may still be on its way here.
           const last = yield* lastSequence
           return Stream.fromSubscription(subscription).pipe(

@@ -4,6 +4,8 @@ export interface Names {
   readonly journalStream: string
   readonly queueStream: string
   readonly bucket: string
+  /** The stream of the bucket. */
+  readonly bucketStream: string
   readonly journals: string
   readonly queues: string
   readonly fleet: string
@@ -22,6 +24,7 @@ export const make = (namespace: string): Names => {
     journalStream: `SARTOR_${namespace}_JOURNAL`,
     queueStream: `SARTOR_${namespace}_QUEUE`,
     bucket: `SARTOR_${namespace}_LARGE`,
+    bucketStream: `OBJ_SARTOR_${namespace}_LARGE`,
     journals: `${journals}.>`,
     queues: `${queues}.>`,
     fleet: `sartor.${namespace}.fleet`,

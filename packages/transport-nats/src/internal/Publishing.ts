@@ -11,7 +11,7 @@ export interface Outgoing {
   readonly stream: string
   readonly subject: string
   readonly body: string | Uint8Array
-  /** Names the message for good: sent twice within two minutes, it is stored once. */
+  /** Of messages with one name the first is stored, and none that follows within two minutes. */
   readonly id: string
   readonly headers?: MsgHdrs | undefined
   /** Stores it only if this is the sequence of the last message of its subject. */
@@ -24,8 +24,8 @@ export const token = (): string => nuid.next()
 /** How long one answer is waited for, in milliseconds. */
 const answer = 2_000
 
-/** How long a message is tried in all, and how long while nobody answers for the stream, in milliseconds. */
-export const patience = 8_000
+/** How long a message is tried in all, and after how long it is asked why nobody answers for the stream, in milliseconds. */
+export const patience = (client: Calls.Client): number => 8_000 + Calls.election(client)
 export const absence = 2_000
 
 const publish = (client: NatsClient["Service"], { after, body, headers, id, subject }: Outgoing) =>
@@ -48,30 +48,30 @@ export const persistently = Effect.fnUntraced(function* (
     if (sent._tag === "Success") return sent.success.seq
     const error = sent.failure
     const gone = (yield* monotonic) - begun
-    if (!Calls.isTransient(error) || gone > patience) return yield* error
-    if (gone > absence && Calls.isUnanswered(error.cause)) return yield* explained(client, operation, outgoing.stream)
+    if (!Calls.isTransient(error) || gone > patience(client)) return yield* error
+    if (gone > absence && Calls.isUnanswered(error.cause)) yield* explained(client, operation, outgoing.stream)
     yield* Effect.sleep("150 millis")
   }
 })
 
-/** Sends once. Answers its sequence, or nothing if somebody else's message came before it. */
+/** Sends once. Answers its sequence, or nothing if somebody else's message came before it, or one of its name. */
 export const once = (
   client: NatsClient["Service"],
   operation: string,
   outgoing: Outgoing
 ): Effect.Effect<number | undefined, TransportError.TransportError> =>
   Effect.tryPromise({ try: () => publish(client, outgoing), catch: (cause) => cause }).pipe(
-    Effect.map(({ seq }): number | undefined => seq),
+    Effect.map(({ duplicate, seq }) => (duplicate ? undefined : seq)),
     Effect.catchIf(Calls.isOutrun, () => Effect.succeed(undefined)),
     Effect.mapError((cause) => Calls.failure(operation, cause))
   )
 
-/** Why nobody answers for a stream. */
+/** Fails if nobody answers for a stream because it is not there, or JetStream is not. While a cluster chooses a leader, that will pass. */
 export const explained = Effect.fnUntraced(function* (
   client: NatsClient["Service"],
   operation: string,
   stream: string
-): Effect.fn.Return<never, TransportError.TransportError> {
+): Effect.fn.Return<void, TransportError.TransportError> {
   const cause = yield* Effect.flip(
     Effect.tryPromise({ try: () => client.manager.streams.info(stream), catch: (cause) => cause })
   ).pipe(Effect.catch(() => Effect.succeed(undefined)))
@@ -79,7 +79,6 @@ export const explained = Effect.fnUntraced(function* (
   if (Calls.isUnanswered(cause)) {
     return yield* Calls.failure(operation, new NatsFailure.JetStreamOff({ server: client.connection.getServer() }))
   }
-  return yield* Calls.unavailable(operation, `nobody answers for the stream ${stream}: check the server`)
 })
 
 const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))

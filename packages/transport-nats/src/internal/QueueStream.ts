@@ -82,6 +82,9 @@ export const make = Effect.fnUntraced(function* (
   /** How many sends are not tried in the hope that nobody else writes, since somebody did. */
   let crowded = 0
   let keeping: { readonly writer: string; records?: ReadonlyArray<QueueLog.Record> } | undefined
+  /** When another process has begun to keep the state. */
+  let keptElsewhere = -Infinity
+  const inCluster = Calls.election(client) > 0
 
   const begin = Effect.gen(function* () {
     const snapshot = yield* Snapshot.read(blobs, queue, monotonic)
@@ -95,7 +98,9 @@ export const make = Effect.fnUntraced(function* (
   const fold = (body: QueueBody.Body, appends: QueueBody.Appends) => {
     const heard = monotonic()
     const applied = appends.map((records) => records.map((record) => state.apply(record, body.at, heard)))
-    if (keeping?.writer === body.writer) keeping.records = state.snapshot()
+    if (body.kept === true && keeping?.writer !== body.writer) keptElsewhere = heard
+    if (keeping?.writer === body.writer && !(inCluster && heard - keptElsewhere < turn))
+      keeping.records = state.snapshot()
     if (flying?.writer !== body.writer) return
     landed = { batch: flying.batch, applied }
     flying = undefined
@@ -164,7 +169,7 @@ export const make = Effect.fnUntraced(function* (
 
   const tail = yield* Tail.make({ client, stream, filter: subject, begin, onMessage, onChange })
 
-  const until = (operation: string, isThere: () => boolean) => Reading.until(operation, tail, signal, isThere)
+  const until = (operation: string, isThere: () => boolean) => Reading.until(client, operation, tail, signal, isThere)
 
   /** One batch is on its way at a time; what comes meanwhile goes with the next one. */
   const pump = () => {
@@ -178,7 +183,8 @@ export const make = Effect.fnUntraced(function* (
     flying = own
     const first = batch[0]
     const large = first !== undefined && Buffer.byteLength(first.text) > limit ? first.ids : undefined
-    if (large === undefined && crowded === 0) return hope(own)
+    // In a cluster, the server may let somebody come between after all: what is read back there is the truth.
+    if (large === undefined && crowded === 0 && !inCluster) return hope(own)
     if (crowded > 0) crowded -= 1
     depart(own, large)
   }
@@ -266,7 +272,7 @@ export const make = Effect.fnUntraced(function* (
     return failure === undefined ? Effect.void : Effect.fail(failure)
   })
   const stored = (query: MsgRequest) =>
-    Calls.ask("Queue.refresh", stream, () => client.manager.streams.getMessage(stream, query))
+    Calls.ask(client, "Queue.refresh", stream, () => client.manager.streams.getMessage(stream, query))
   const refresh = yield* shared(
     Effect.gen(function* () {
       // Most often there is nothing new, which is a short answer: a message comes whole.
@@ -315,7 +321,7 @@ export const make = Effect.fnUntraced(function* (
     const replaces = yield* Snapshot.revision(blobs, queue)
     // A state that is kept must not come back when what superseded it is gone.
     if (replaces > 0) yield* Snapshot.write(blobs, queue, { sequence, records: [], replaces })
-    yield* Calls.ask(operation, stream, () =>
+    yield* Calls.ask(client, operation, stream, () =>
       client.manager.streams.purge(stream, { filter: subject, seq: sequence + 1 })
     )
     if (replaces > 0) yield* Snapshot.remove(blobs, queue)
@@ -353,6 +359,9 @@ const encoder = new TextEncoder()
 
 /** After how many sends it is tried again whether anybody else writes. */
 const crowd = 20
+
+/** How long who begins to keep the state in a cluster has it to himself, in milliseconds: he takes 44 seconds at most. */
+const turn = 60_000
 
 /** How long completed ids are remembered, in milliseconds. */
 const keptFor = 30 * 24 * 3_600_000

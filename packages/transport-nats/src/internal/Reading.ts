@@ -4,10 +4,11 @@ import { Effect } from "effect"
 import * as Calls from "./Calls.ts"
 import type { Tail } from "./Tail.ts"
 
-/** How long a call waits for what the server has, in all. */
-const patience = "10 seconds"
+/** How long a call waits for what the server has, in all, in milliseconds. */
+const patience = 10_000
 
 export const until = (
+  client: Calls.Client,
   operation: string,
   tail: Tail,
   signal: Queue.Signal,
@@ -21,7 +22,7 @@ export const until = (
     }
   }).pipe(
     Effect.timeoutOrElse({
-      duration: patience,
+      duration: patience + Calls.election(client),
       orElse: () =>
         Effect.fail(Calls.unavailable(operation, "the server does not send what it has: check that it runs"))
     })

@@ -5,7 +5,6 @@
  * then. Each message tells what its writer had seen; so a reader that has come less far knows that it has missed some, and starts over.
  */
 import { QueueLog, type TransportError } from "@sartor/core"
-import type { ObjectInfo } from "@nats-io/obj"
 import { Effect, Option, Schema, Stream } from "effect"
 import type { Blobs } from "./Blobs.ts"
 import * as Calls from "./Calls.ts"
@@ -27,15 +26,8 @@ const encodeLine = Schema.encodeSync(Line)
 const patience = "30 seconds"
 
 /** The revision of the newest one; 0 if there is none. */
-export const revision = (blobs: Blobs, queue: string) => Effect.map(info(blobs, queue), (found) => found?.revision ?? 0)
-
-const info = Effect.fnUntraced(function* (
-  blobs: Blobs,
-  queue: string
-): Effect.fn.Return<ObjectInfo | null, TransportError.TransportError> {
-  const objects = yield* blobs.store
-  return yield* Calls.ask("read the kept state", "of the object store", () => objects.info(nameOf(queue)))
-})
+export const revision = (blobs: Blobs, queue: string) =>
+  Effect.map(blobs.info(nameOf(queue)), (found) => found?.revision ?? 0)
 
 /** Reads the newest one. Fails as `corrupt` if it does not match its digest, which also happens while another one replaces it. */
 export const read = Effect.fnUntraced(function* (
@@ -43,14 +35,14 @@ export const read = Effect.fnUntraced(function* (
   queue: string,
   heard: () => number
 ): Effect.fn.Return<Snapshot | undefined, TransportError.TransportError> {
-  const found = yield* info(blobs, queue)
+  const found = yield* blobs.info(nameOf(queue))
   if (found === null || found.deleted) return undefined
   const state = QueueLog.make()
   const bytes = yield* Effect.timeoutOrElse(blobs.get(nameOf(queue)), {
     duration: patience,
     orElse: () => Effect.fail(Calls.unavailable("read the kept state", `it took longer than ${patience}`))
   })
-  const again = yield* info(blobs, queue)
+  const again = yield* blobs.info(nameOf(queue))
   if (again?.revision !== found.revision) return yield* read(blobs, queue, heard)
   yield* Stream.fromIterable([bytes]).pipe(
     Stream.decodeText(),

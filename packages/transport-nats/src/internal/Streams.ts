@@ -12,14 +12,14 @@ import * as NatsFailure from "../NatsFailure.ts"
 import * as Calls from "./Calls.ts"
 import type { Names } from "./Names.ts"
 
-type Settings = Pick<StreamConfig, "name" | "subjects"> & Partial<StreamConfig>
+type Settings = Pick<StreamConfig, "name"> & Partial<StreamConfig>
 
 /** How long a stream knows the id of a message, so that sending it again within that time stores nothing. */
 const duplicateWindow = 120_000_000_000
 
 const operation = "connect"
 
-/** What both streams of a namespace are to be. */
+/** What both streams of a namespace are to be, and that of the large records once it is there. */
 const wanted = (names: Names, replicas: number): ReadonlyArray<Settings> => {
   const common = {
     retention: RetentionPolicy.Limits,
@@ -35,7 +35,9 @@ const wanted = (names: Names, replicas: number): ReadonlyArray<Settings> => {
   }
   return [
     { ...common, name: names.journalStream, subjects: [names.journals] },
-    { ...common, name: names.queueStream, subjects: [names.fleet, names.queues] }
+    { ...common, name: names.queueStream, subjects: [names.fleet, names.queues] },
+    // What else it has to be is up to the client's object store.
+    { name: names.bucketStream, num_replicas: replicas }
   ]
 }
 
@@ -57,6 +59,7 @@ export const differing = Effect.fnUntraced(function* (jsm: JetStreamManager, nam
 const stream = Effect.fnUntraced(function* (jsm: JetStreamManager, expected: Settings) {
   const found = yield* info(jsm, expected.name)
   if (found !== undefined) return yield* compare(expected, found)
+  if (expected.subjects === undefined) return
   const created = yield* Effect.result(Calls.call(operation, () => jsm.streams.add({ ...expected })))
   if (created._tag === "Success") return yield* compare(expected, created.success.config)
   // Another process may have made it at the same time, or the answer was lost.

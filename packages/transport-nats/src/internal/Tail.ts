@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
   })
 
   const place = Effect.gen(function* () {
-    if (begun && !(yield* isSameStore)) {
+    if (begun && !(yield* Calls.settled(client, isSameStore, (isSame) => !isSame))) {
       begun = false
       yield* Effect.logError(
         `The stream ${stream} has gone back in time: the server's store was lost or restored. Starting over from what it has now`
@@ -222,7 +222,14 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
                 : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: position + 1 })
           } satisfies Partial<ConsumerConfig>)
         ),
-        ({ name }) => Effect.ignore(Calls.call("follow", () => manager.consumers.delete(stream, name)))
+        // Where its server is gone nobody answers, and what is left of it goes by itself.
+        ({ name }) =>
+          Effect.ignore(
+            Effect.timeoutOption(
+              Calls.call("follow", () => manager.consumers.delete(stream, name)),
+              "500 millis"
+            )
+          )
       )
       if (info.num_pending === 0 && next === 1) caughtUp = true
       yield* failed(undefined)
