@@ -146,8 +146,8 @@ export const make = Effect.fnUntraced(function* (
       const found = yield* Effect.result(Calls.call(operation, lookUp(key)))
       if (found._tag === "Failure") continue
       place = yield* placed(key, found.success)
-      if (place?.frame.token === token) return done(place.sequence)
       if (versionOf(place) < expected) place = yield* newest(operation, key, expected)
+      if (place?.frame.token === token) return done(place.sequence)
       const now = versionOf(place)
       if (now === expected) {
         if (sent._tag === "Failure" || place?.sequence !== after) continue

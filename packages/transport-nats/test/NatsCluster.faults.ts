@@ -3,6 +3,7 @@ import { JournalSuite, QueueSuite } from "@sartor/core/testing"
 import { TransportError } from "@sartor/core"
 import { Effect, Layer, Schedule } from "effect"
 import { NatsClient, NatsTransport } from "../src/index.ts"
+import { rivals } from "./support/compaction.ts"
 import { assertAppends, competing, faultsUnderLoad } from "./support/load.ts"
 import * as NatsCluster from "./support/NatsCluster.ts"
 import { append, offer, open, records, refused, take } from "./support/ports.ts"
@@ -75,6 +76,12 @@ for (const seed of [21, 22]) {
     240_000
   )
 }
+
+it.live(
+  "N24 comes to one state on a cluster when several processes keep it at once, while others go on",
+  () => Effect.flatMap(NatsCluster.make(), ({ url }) => rivals({ url, replicas: 3 })),
+  60_000
+)
 
 it.live(
   "N22 reads no less than there is from a server that has just come back, and takes nothing for damaged",

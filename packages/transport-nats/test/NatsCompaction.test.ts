@@ -1,31 +1,12 @@
 import { assert, it } from "@effect/vitest"
-import { type Queue, TransportError } from "@sartor/core"
-import { Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { TransportError } from "@sartor/core"
+import { Effect, Exit, Schedule } from "effect"
 import { NatsClient } from "../src/index.ts"
 import * as Blobs from "../src/internal/Blobs.ts"
 import * as NatsQueue from "../src/NatsQueue.ts"
+import { opened, rivals, type Service } from "./support/compaction.ts"
 import * as NatsServer from "./support/NatsServer.ts"
 import * as Proxy from "./support/Proxy.ts"
-
-type Service = Queue.Queue["Service"]
-
-/** Opens the queues of a server as another process would, and lets a body say when their state is kept. */
-const opened = <A, E>(
-  url: string,
-  body: (
-    service: Service,
-    opening: NatsQueue.NatsQueue,
-    client: NatsClient.NatsClient["Service"]
-  ) => Effect.Effect<A, E, Scope.Scope>,
-  broken: (blobs: Blobs.Blobs) => Blobs.Blobs = (blobs) => blobs
-) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const client = yield* NatsClient.NatsClient
-      const opening = yield* NatsQueue.make(client, broken(Blobs.make(client)))
-      return yield* body(opening.service, opening, client)
-    })
-  ).pipe(Effect.provide(Layer.fresh(NatsClient.layer({ url, pingInterval: "500 millis" }))))
 
 const fill = Effect.fnUntraced(function* (queue: Service) {
   for (const id of ["done", "dead", "a", "b"])
@@ -47,13 +28,13 @@ const messages = ({ manager, names }: NatsClient.NatsClient["Service"]) =>
 it.live("keeps the state of a queue, purges what led to it, and means the same to all", () =>
   Effect.gen(function* () {
     const { url } = yield* NatsServer.make()
-    yield* opened(url, (queue, opening, client) =>
+    yield* opened({ url }, (queue, opening, client) =>
       Effect.gen(function* () {
         yield* fill(queue)
         const held = yield* queue.take("q", { lease: "1 minute" })
         assert.strictEqual(held.id, "b")
         const before = yield* stateOf(queue)
-        yield* opened(url, (other) =>
+        yield* opened({ url }, (other) =>
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* stateOf(other), before)
             yield* opening.compact("q")
@@ -62,10 +43,10 @@ it.live("keeps the state of a queue, purges what led to it, and means the same t
             assert.strictEqual(yield* other.offer("q", { id: "after", payload: null }), "added")
           })
         )
-        const late = yield* opened(url, stateOf)
+        const late = yield* opened({ url }, stateOf)
         assert.deepStrictEqual(late.slice(0, before.length), before)
         assert.deepStrictEqual(late.at(-1)?.slice(0, 2), ["after", "ready"])
-        yield* opened(url, (third) =>
+        yield* opened({ url }, (third) =>
           Effect.gen(function* () {
             assert.strictEqual(yield* third.offer("q", { id: "done", payload: null }), "completed")
             assert.strictEqual(yield* third.offer("q", { id: "dead", payload: null }), "dead")
@@ -84,11 +65,11 @@ it.live("starts a reader over that was cut off while the state was kept, without
   Effect.gen(function* () {
     const server = yield* NatsServer.make()
     const proxy = yield* Proxy.make(server.port)
-    yield* opened(proxy.url, (reader) =>
+    yield* opened(proxy, (reader) =>
       Effect.gen(function* () {
         yield* fill(reader)
         proxy.mute()
-        const expected = yield* opened(server.url, (queue, opening) =>
+        const expected = yield* opened(server, (queue, opening) =>
           Effect.gen(function* () {
             yield* queue.settle("q", "a", { type: "completed" })
             yield* queue.offer("q", { id: "new", payload: 1 })
@@ -110,52 +91,35 @@ it.live("starts a reader over that was cut off while the state was kept, without
 )
 
 it.live("comes to one state when several processes keep it at once, while others go on", () =>
-  Effect.gen(function* () {
-    const { url } = yield* NatsServer.make()
-    yield* opened(url, (queue, opening) =>
-      opened(url, (other, rival) =>
-        Effect.gen(function* () {
-          const ids = Array.from({ length: 200 }, (_, index) => `m${index}`)
-          const offering = Effect.forEach(ids, (id) => queue.offer("q", { id, payload: id }), { concurrency: 8 })
-          const keeping = Effect.forEach([1, 2, 3, 4, 5], () =>
-            Effect.all([Effect.exit(opening.compact("q")), Effect.exit(rival.compact("q"))], { concurrency: 2 })
-          )
-          yield* Effect.all([offering, keeping], { concurrency: 2 })
-          for (const each of [queue, other]) assert.strictEqual((yield* each.statistics("q")).ready, 200)
-          const found = yield* opened(url, (third) => third.inspect("q"))
-          assert.deepStrictEqual(found.map(({ id }) => id).sort(), ids.sort())
-        })
-      )
-    )
-  })
+  Effect.flatMap(NatsServer.make(), ({ url }) => rivals({ url }))
 )
 
 it.live("leaves everything as it was when it dies before the state is kept", () =>
   Effect.gen(function* () {
     const { url } = yield* NatsServer.make()
-    const before = yield* opened(url, (queue) => Effect.andThen(fill(queue), stateOf(queue)))
+    const before = yield* opened({ url }, (queue) => Effect.andThen(fill(queue), stateOf(queue)))
     const away = new TransportError.TransportError({ operation: "test", reason: "unavailable", detail: "gone" })
     // What is there is found, and nothing can be written.
     const dying = (blobs: Blobs.Blobs): Blobs.Blobs => ({ ...blobs, store: Effect.fail(away) })
-    const exit = yield* opened(url, (_, opening) => Effect.exit(opening.compact("q")), dying)
+    const exit = yield* opened({ url }, (_, opening) => Effect.exit(opening.compact("q")), dying)
     assert.isTrue(Exit.isFailure(exit))
-    assert.deepStrictEqual(yield* opened(url, stateOf), before)
-    yield* opened(url, (_, opening) => opening.compact("q"))
-    assert.deepStrictEqual(yield* opened(url, stateOf), before)
+    assert.deepStrictEqual(yield* opened({ url }, stateOf), before)
+    yield* opened({ url }, (_, opening) => opening.compact("q"))
+    assert.deepStrictEqual(yield* opened({ url }, stateOf), before)
   })
 )
 
 it.live("says that a kept state is missing, and never takes what is left for all", () =>
   Effect.gen(function* () {
     const { url } = yield* NatsServer.make()
-    yield* opened(url, (queue, opening, { manager, names }) =>
+    yield* opened({ url }, (queue, opening, { manager, names }) =>
       Effect.gen(function* () {
         yield* fill(queue)
         yield* opening.compact("q")
         yield* Effect.promise(() => manager.streams.delete(`OBJ_${names.bucket}`))
       })
     )
-    const error = yield* opened(url, (queue) => Effect.flip(queue.inspect("q")))
+    const error = yield* opened({ url }, (queue) => Effect.flip(queue.inspect("q")))
     assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "corrupt")
     assert.include(error.message, "restore the object store")
   })
