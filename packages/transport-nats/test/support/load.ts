@@ -84,7 +84,7 @@ export const faultsUnderLoad = ({ fault, faults, options, seed }: Faults) =>
               { until: (isMore) => isMore, schedule: Schedule.spaced("50 millis") }
             )
           }).pipe(
-            Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(why)) }),
+            Effect.timeoutOrElse({ duration: "30 seconds", orElse: () => Effect.die(new Error(why)) }),
             Effect.asVoid
           )
           yield* fault(goesOn)
