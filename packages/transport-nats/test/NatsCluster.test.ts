@@ -48,27 +48,30 @@ it.live(
     })
 )
 
-it.live("N21 loses and doubles nothing when the server that leads is killed under load, and lets it catch up", () =>
-  Effect.gen(function* () {
-    const cluster = yield* NatsCluster.make()
-    const all = { url: cluster.url, replicas: 3 }
-    const leader = yield* open(all, Effect.andThen(append("large", 0, large), cluster.leaderOf(queues)))
-    // Who knows the leader alone learns of the others from it.
-    const options = { url: leader.url, replicas: 3 }
-    const load = faultsUnderLoad({
-      options,
-      faults: 1,
-      seed: 1,
-      fault: (goesOn) =>
-        Effect.gen(function* () {
-          yield* leader.stop
-          yield* goesOn
-          assert.deepStrictEqual(yield* open(all, records("large")), [large])
-          yield* leader.start
-          yield* cluster.formed
-        })
-    })
-    const appends = yield* competing(options, "raced", Effect.asVoid(load))
-    yield* open(all, assertAppends("raced", appends))
-  })
+it.live(
+  "N21 loses and doubles nothing when the server that leads is killed under load, and lets it catch up",
+  () =>
+    Effect.gen(function* () {
+      const cluster = yield* NatsCluster.make()
+      const all = { url: cluster.url, replicas: 3 }
+      const leader = yield* open(all, Effect.andThen(append("large", 0, large), cluster.leaderOf(queues)))
+      // Who knows the leader alone learns of the others from it.
+      const options = { url: leader.url, replicas: 3 }
+      const load = faultsUnderLoad({
+        options,
+        faults: 1,
+        seed: 1,
+        fault: (goesOn) =>
+          Effect.gen(function* () {
+            yield* leader.stop
+            yield* goesOn
+            assert.deepStrictEqual(yield* open(all, records("large")), [large])
+            yield* leader.start
+            yield* cluster.formed
+          })
+      })
+      const appends = yield* competing(options, "raced", Effect.asVoid(load))
+      yield* open(all, assertAppends("raced", appends))
+    }),
+  60_000
 )
