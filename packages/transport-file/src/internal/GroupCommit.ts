@@ -99,6 +99,7 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
   const write = () => {
     const told: Array<() => void> = []
     const left: Array<() => void> = []
+    let announced = false
     writing = true
     while (gathered.length > 0) {
       const batch = next()
@@ -108,6 +109,7 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
         for (const { done } of batch) told.push(() => done(result.failure))
         continue
       }
+      announced = true
       const { afterwards, end } = result.success
       if (afterwards !== undefined) left.push(afterwards)
       for (const { done, durable } of batch) {
@@ -122,7 +124,7 @@ export const make = <Item>(options: Options<Item>): GroupCommit<Item> => {
     writing = false
     flush()
     for (const afterwards of left) afterwards()
-    if (left.length > 0) options.announce()
+    if (announced) options.announce()
     if (told.length > 0) {
       // Never within the fibre that may have asked for this write.
       queueMicrotask(() => {
