@@ -67,12 +67,16 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
     learn(key, { inode: log.inode(), size, isEmpty, head: { key, ...rest } })
   }
 
-  const inspect = (key: string, file: string) => {
+  /** What is at the path of a journal, if that is not known. */
+  const changed = (key: string, file: string) => {
     const before = known.get(key)
     const found = LogFile.look(file)
-    if (found === undefined || (before !== undefined && isAt(before, found))) return
-    const noted = notes.find(key, found)
-    if (noted !== undefined) return learn(key, { ...found, isEmpty: false, head: noted })
+    return found === undefined || (before !== undefined && isAt(before, found)) ? undefined : found
+  }
+  const inspect = (key: string, file: string) => {
+    if (changed(key, file) !== undefined) read(key, file)
+  }
+  const read = (key: string, file: string) => {
     const journal = opened(key)
     const looked = journal ?? JournalLog.make(store, file)
     if (looked.refresh() !== undefined) observe(key, looked)
@@ -90,7 +94,12 @@ export const make = (store: Store, opened: (key: string) => JournalLog.JournalLo
         },
         onKey: (key, file) => {
           onKey(key)
-          inspect(key, file)
+          const found = changed(key, file)
+          if (found === undefined) return
+          // Only who looks at many needs what was noted of them all.
+          const noted = notes.find(key, found)
+          if (noted === undefined) read(key, file)
+          else learn(key, { ...found, isEmpty: false, head: noted })
         },
         onOther: (file, kind) => store.warn(file, `is a ${kind}, not a log file, and was passed over; move it away`)
       },

@@ -125,7 +125,8 @@ export const make = (
     add: (notes) => {
       const texts: Array<string> = []
       for (const { file, head } of notes) {
-        const { at, key, note = null, version } = head
+        const { at, key, note, version } = head
+        if (note === undefined) continue
         const row: Row = { key, inode: file.inode, size: file.size, changed: file.changed, version, at, note }
         const text = JSON.stringify(row)
         if (text.length > longest) continue
