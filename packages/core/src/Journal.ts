@@ -69,6 +69,18 @@ export const isWatched = (keyOrPrefix: string, key: string): boolean =>
   keyOrPrefix === "" || keyOrPrefix.endsWith("/") ? key.startsWith(keyOrPrefix) : key === keyOrPrefix
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AppendOptions {
+  /**
+   * Whether to wait until the records survive a power cut; yes by default. Otherwise they survive this process, and a power cut once
+   * somebody reads them or anything is appended behind them.
+   */
+  readonly durable?: boolean | undefined
+}
+
+/**
  * Port that every transport package implements.
  *
  * @category services
@@ -85,7 +97,8 @@ export class Journal extends Context.Service<
     readonly append: (
       key: string,
       expected: number,
-      records: ReadonlyArray<Schema.Json>
+      records: ReadonlyArray<Schema.Json>,
+      options?: AppendOptions
     ) => Effect.Effect<number, VersionConflict | InvalidKey | TransportError>
     /** Streams the durable entries after a version, oldest first; nothing for an unknown or deleted key. */
     readonly read: (key: string, after?: number) => Stream.Stream<Entry, InvalidKey | TransportError>

@@ -21,7 +21,7 @@ export interface Permit {
    * it answers.
    */
   readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TransportError, R>
-  /** Gives it back for good, before its scope closes: the work is done, and what is left is only told. */
+  /** Gives it back for good, before its scope closes: the work is done, and is yet to be written and told. */
   readonly giveBack: Effect.Effect<void>
 }
 
@@ -170,7 +170,8 @@ export const acquireAlone = Effect.fnUntraced(function* (
   // Taken again in the order of above: whoever has one of the pool never waits to be alone.
   const permit: Permit = {
     lend: (wait) => shared.lend(alone.lend(wait)),
-    giveBack: Effect.andThen(shared.giveBack, alone.giveBack)
+    // The other one goes back when all is told: the next one that works alone begins after that.
+    giveBack: shared.giveBack
   }
   return permit
 })

@@ -6,7 +6,7 @@
 import { Array as Arr, Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import * as Agent from "./Agent.ts"
 import * as Flags from "./Flags.ts"
-import { type Entry, type Head, Journal } from "./Journal.ts"
+import { type AppendOptions, type Entry, type Head, Journal } from "./Journal.ts"
 import type { InvalidKey } from "./Key.ts"
 import * as Recall from "./Recall.ts"
 import * as Role from "./Role.ts"
@@ -122,7 +122,8 @@ export interface Open {
    * they wrote. `at` is the time to put into the records.
    */
   readonly update: <E, R>(
-    decide: (session: Session.Whole, at: string) => Effect.Effect<ReadonlyArray<Session.Record>, E, R>
+    decide: (session: Session.Whole, at: string) => Effect.Effect<ReadonlyArray<Session.Record>, E, R>,
+    options?: AppendOptions
   ) => Effect.Effect<Session.Whole, E | SessionNotFound | Session.IllegalTransition | TransportError, R>
 }
 
@@ -212,10 +213,12 @@ export const layer: Layer.Layer<Sessions, never, Journal> = Layer.effect(
         // It may be deleted by now.
         current: () => replica.current() ?? opened,
         refresh,
-        update: (decide) =>
+        update: (decide, options) =>
           Effect.flatMap(
-            log.update((session) =>
-              Effect.flatMap(existing(session), (current) => Effect.flatMap(nowText, (at) => decide(current, at)))
+            log.update(
+              (session) =>
+                Effect.flatMap(existing(session), (current) => Effect.flatMap(nowText, (at) => decide(current, at))),
+              options
             ),
             existing
           )

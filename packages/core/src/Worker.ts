@@ -63,7 +63,7 @@ export interface Options {
   readonly admit?: Effect.Effect<void> | undefined
   /** Hears of runs that an operator should look at. */
   readonly alert?: ((alert: Alert.Alert) => Effect.Effect<void>) | undefined
-  /** Sees every record that this worker commits, after it is durable. What goes wrong in it harms no run. */
+  /** Sees every record that this worker commits, the first of a run perhaps before it is on the device. What goes wrong in it harms no run. */
   readonly observe?: ((session: Session.Session, record: Session.Record) => Effect.Effect<void>) | undefined
   /** Hears what models say while they say it. What goes wrong in it harms no run. */
   readonly listen?: ((session: Session.Session, delta: Delta) => Effect.Effect<void>) | undefined
@@ -308,20 +308,31 @@ const workIn = Effect.fnUntraced(function* (
   const { orchestrator } = options
   // Ended together: each may take its time.
   const running = yield* FiberSet.make<void, never>()
+  // Where ends are written more slowly than runs are executed, these wait for those.
+  const endings = yield* Semaphore.make(2 * places)
   const turn = Effect.gen(function* () {
     // Those that were taken together with the one before find their hands first.
     yield* Effect.yieldNow
     if (!ahead.isSensible()) yield* hands.withPermit(Effect.void)
     const begun = yield* Deferred.make<void, Failures>()
     let told = () => {}
+    let ending = Effect.void
     const permit = (alone: boolean) =>
-      Effect.tap(alone ? Permits.acquireAlone(hands, pool, orchestrator) : Permits.acquireWith(hands, pool), () => {
-        told = ahead.begun()
-        return Deferred.succeed(begun, undefined)
-      })
+      Effect.flatMap(
+        alone ? Permits.acquireAlone(hands, pool, orchestrator) : Permits.acquireWith(hands, pool),
+        (permit) => {
+          told = ahead.begun()
+          const giveBack = Effect.andThen(endings.take(1), () => {
+            ending = Effect.asVoid(endings.release(1))
+            return permit.giveBack
+          })
+          return Effect.as(Deferred.succeed(begun, undefined), { ...permit, giveBack })
+        }
+      )
     const queue = queueOf(orchestrator)
     const ended = Effect.fnUntraced(function* (exit: Exit.Exit<void, Failures>) {
       told()
+      yield* ending
       const early = yield* Deferred.done(begun, exit)
       if (early || Exit.isSuccess(exit)) return
       yield* Effect.logWarning("A run was not executed to its end, and will be taken again", exit.cause)

@@ -205,6 +205,41 @@ describe("without parallel execution", () => {
   )
 })
 
+describe("without parallel execution", () => {
+  it.effect("an agent begins after all was told of the one before", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const work: FunctionRunner.AgentFunction = ({ sessionId }) =>
+        Effect.sync(() => {
+          told.push(`${sessionId} begins`)
+          return "done"
+        })
+      const shared = yield* store
+      yield* Effect.gen(function* () {
+        const { collect, spawn } = yield* Orchestrator.make({
+          maxParallel: 3,
+          observe: ({ session_id }, { type }) =>
+            Effect.delay(
+              Effect.sync(() => type === "ended" && told.push(`${session_id} has ended`)),
+              "1 second"
+            )
+        })
+        yield* pass(
+          Effect.flatMap(
+            Effect.forEach(["a", "b"], (name) => spawn(task(name))),
+            collect
+          )
+        )
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(working(work)),
+        Effect.provide(processOf(shared, off("ENABLE_PARALLEL_EXECUTION")))
+      )
+      assert.deepStrictEqual(told, ["impl-a begins", "impl-a has ended", "impl-b begins", "impl-b has ended"])
+    }).pipe(Effect.provide(quiet))
+  )
+})
+
 describe("a handler of wakes", () => {
   for (const flags of [off("ENABLE_BACKGROUND_AGENTS"), Flags.allOff]) {
     it.effect(`can spawn an agent and wait for it, with ${Object.keys(flags).length} of four flags off`, () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AgentRunner from "../src/AgentRunner.ts"
 import * as FunctionRunner from "../src/FunctionRunner.ts"
@@ -86,6 +86,30 @@ describe("Orchestrator", () => {
           yield* pass(orchestrator.collect(handles))
           assert.deepStrictEqual([crowd.crowd.most, crowd.crowd.order], [5, names(50)])
         }).pipe(Effect.provide(agents(sleepy(crowd))), Effect.provide(services))
+      })
+    )
+
+    it.effect("the next one while the end of the one before is written, but not for ever", () =>
+      Effect.gen(function* () {
+        const crowd = makeCrowd()
+        const appends = new Map<string, number>()
+        // Created, started, and ended when the device is there again.
+        const process = yield* Processes.start(yield* Processes.makeStore, (call, key) => {
+          if (call !== "append" || !key.startsWith("session/")) return undefined
+          const count = (appends.get(key) ?? 0) + 1
+          appends.set(key, count)
+          return count === 3 ? { stall: true } : undefined
+        })
+        yield* Effect.gen(function* () {
+          const orchestrator = yield* Orchestrator.make({ maxParallel: 1 })
+          const handles = yield* Effect.forEach(names(6), (name) => orchestrator.spawn(task(name)))
+          yield* pass(Effect.sleep("30 seconds"))
+          assert.deepStrictEqual(crowd.crowd.order, names(3))
+          assert.strictEqual(appends.get("session/impl-a0"), 3)
+          yield* process.resume
+          yield* pass(orchestrator.collect(handles))
+          assert.deepStrictEqual([crowd.crowd.most, crowd.crowd.order], [1, names(6)])
+        }).pipe(Effect.provide(agents(sleepy(crowd))), Effect.provide(process.layer), Effect.provide(Logger.layer([])))
       })
     )
 

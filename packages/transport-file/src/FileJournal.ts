@@ -34,7 +34,8 @@ export const make = Effect.fnUntraced(function* (
     operation: string,
     key: string,
     expected: number,
-    addition: JournalLog.Addition
+    addition: JournalLog.Addition,
+    durable = true
   ) {
     const journal = open(key)
     let published = false
@@ -44,7 +45,7 @@ export const make = Effect.fnUntraced(function* (
         case "conflict":
           return yield* new Journal.VersionConflict({ key, expected, actual: appended.actual })
         case "won":
-          yield* OpenLog.durable(operation, journal.log, appended.end)
+          if (durable) yield* OpenLog.durable(operation, journal.log, appended.end)
           heads.observe(key, journal)
           return appended.version
         case "unpublished":
@@ -55,13 +56,12 @@ export const make = Effect.fnUntraced(function* (
   })
 
   return Journal.Journal.of({
-    append: Effect.fnUntraced(function* (key, expected, records) {
+    append: Effect.fnUntraced(function* (key, expected, records, { durable } = {}) {
       yield* checked(key)
-      if (records.length > 0)
-        return yield* append("Journal.append", key, expected, {
-          records: yield* encode(records),
-          count: records.length
-        })
+      if (records.length > 0) {
+        const addition = { records: yield* encode(records), count: records.length }
+        return yield* append("Journal.append", key, expected, addition, durable)
+      }
       const state = yield* LogFile.attempt("Journal.append", () => open(key).refresh())
       const actual = state?.version ?? 0
       return actual === expected ? actual : yield* new Journal.VersionConflict({ key, expected, actual })

@@ -365,6 +365,22 @@ it.live("F04: has flushed before it acknowledges an append, an offer or a settle
   })
 )
 
+it.live("F04: does not wait for the device where that is not asked for, but for who reads", (context) =>
+  Effect.gen(function* () {
+    if (!canTrace) return skip(context, "watching flushes needs strace, and the right to trace")
+    const directory = yield* temporary
+    const log = path.join(directory, "strace.txt")
+    const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
+    const process = yield* childUnder(strace, "unwaited", directory, "log")
+    assert.strictEqual(yield* process.ended, 0)
+    assert.deepStrictEqual(process.reports(), ["1", "2", "3", "4", "read 4"])
+    const calls = fs.readFileSync(log, "utf8").split("\n")
+    const reported = process.reports().map((text) => calls.findIndex((call) => call.includes(`write(1, "${text}\\n"`)))
+    const flushed = reported.map((end) => calls.slice(0, end).filter(isFlush).length)
+    assert.deepStrictEqual(flushed, [0, 0, 1, 1, 2])
+  })
+)
+
 /** What a process does that takes from a queue, up to where it has reported its first message. */
 const untilTaken = Effect.fnUntraced(function* (directory: string, queue: string) {
   const log = path.join(yield* temporary, "strace.txt")

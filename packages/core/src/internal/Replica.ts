@@ -1,5 +1,5 @@
 import { Effect, identity, Option, Result, Schema, Semaphore, Stream } from "effect"
-import type { Entry, Journal } from "../Journal.ts"
+import type { AppendOptions, Entry, Journal } from "../Journal.ts"
 import { TransportError } from "../TransportError.ts"
 import { isTransient, patiently } from "./patience.ts"
 
@@ -15,7 +15,8 @@ export interface Replica<S, R, E> {
   readonly version: () => number
   /** Decides on the state as last read; a conflict refreshes it. Fails with `E` if the state refuses a record. */
   readonly update: <E2, R2>(
-    decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>
+    decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>,
+    options?: AppendOptions
   ) => Effect.Effect<S, E | E2 | TransportError, R2>
   /** The same for who would rather outlast a transport that is away, for up to a minute, than fail at once. */
   readonly patient: Pick<Replica<S, R, E>, "refresh" | "update">
@@ -107,9 +108,14 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
     )
 
   /** The version that somebody else made, if these records could not be appended. */
-  const append = Effect.fnUntraced(function* (copy: Copy<S>, records: ReadonlyArray<RE>, trying: Trying) {
+  const append = Effect.fnUntraced(function* (
+    copy: Copy<S>,
+    records: ReadonlyArray<RE>,
+    trying: Trying,
+    options: AppendOptions | undefined
+  ) {
     let doubtful = false
-    const appended = yield* copy.journal.append(copy.key, copy.version, records).pipe(
+    const appended = yield* copy.journal.append(copy.key, copy.version, records, options).pipe(
       Effect.tapError((error) => Effect.sync(() => (doubtful ||= isTransient(error)))),
       trying,
       Effect.catchTag("VersionConflict", Effect.succeed),
@@ -124,7 +130,8 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
   const update = Effect.fnUntraced(function* <E2, R2>(
     copy: Copy<S>,
     decide: (state: S) => Effect.Effect<ReadonlyArray<R>, E2, R2>,
-    trying: Trying
+    trying: Trying,
+    options: AppendOptions | undefined
   ) {
     for (let conflicts = 0; conflicts < maxConflicts; conflicts++) {
       const records = yield* decide(copy.state)
@@ -137,7 +144,8 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
           : yield* append(
               copy,
               records.map((record) => encode(record)),
-              trying
+              trying,
+              options
             )
       if (Option.isNone(conflict)) {
         copy.state = next
@@ -161,8 +169,8 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
     const refresh = (trying: Trying) => lock.withPermit(Effect.map(trying(reading(copy)), () => copy.state))
     const change =
       (trying: Trying): Replica<S, R, E>["update"] =>
-      (decide) =>
-        lock.withPermit(update(copy, decide, trying))
+      (decide, options) =>
+        lock.withPermit(update(copy, decide, trying, options))
     // What is asked for is made then: there may be thousands, of which most are read once.
     return {
       get refresh() {

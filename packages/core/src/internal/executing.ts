@@ -64,7 +64,7 @@ export const execute = Effect.fnUntraced(function* (
     const heard: ReadonlyArray<Session.Record> =
       unread.length === 0 ? [] : [{ type: "heard", at, run, versions: unread }]
     return Effect.succeed(started === undefined ? [] : [started, ...heard])
-  })
+  }, unwaited)
   const reason = "its worker was shut down"
   /** What was being appended when the worker was shut down may have been: then the run is given back. */
   const giveBack = session.update(({ run, runs, status }, at) => {
@@ -142,7 +142,6 @@ export const execute = Effect.fnUntraced(function* (
       }))
     )
     yield* Metric.update(Metric.withAttributes(Telemetry.runs, { status }), 1)
-    yield* permit.giveBack
     yield* Outbox.relay(begun, wake)
   })
 
@@ -175,6 +174,8 @@ export const execute = Effect.fnUntraced(function* (
     ])
   )
   const turns = yield* Line.makeTurns
+  /** The agent's work is over. Whoever has its place now begins before its end is written, and those that end in the same turn hand on theirs. */
+  const handOn = Effect.andThen(permit.giveBack, Effect.yieldNow)
   const attempt = Effect.gen(function* () {
     if (begun.takeovers >= (begun.limits.takeovers ?? maxTakeovers)) return yield* diedOnIt(begun)
     let result: Agent.Result | undefined
@@ -193,6 +194,7 @@ export const execute = Effect.fnUntraced(function* (
   }).pipe(
     Effect.catchIf(isTooLarge, ({ detail }) => tooMuch(`something too large to be kept: ${detail}`)),
     Effect.raceFirst(minding),
+    Effect.ensuring(handOn),
     Effect.flatMap((result) =>
       Effect.catchIf(end("complete", result), isTooLarge, ({ detail }) =>
         tooMuch(`a result too large to be kept: ${detail}`)
@@ -234,6 +236,12 @@ const eventsOf = (runner: AgentRunner["Service"], assignment: Assignment, line: 
   Stream.suspend(() => runner.execute(assignment, line)).pipe(
     Stream.catchCause((cause) => Stream.fail(failureOf(cause)))
   )
+
+/**
+ * Nothing that an agent does is kept before its beginning is. What a power cut undoes of a run that has kept nothing never was, and the
+ * session is executed as before.
+ */
+const unwaited = { durable: false }
 
 /** How long nobody minds a run, in milliseconds: of an agent that ends at once only its end matters. */
 const youth = 100

@@ -18,7 +18,7 @@ export const layer: Layer.Layer<Journal.Journal | Queue.Queue, never, Journal.Jo
       )
       const home = (name = "") => (isHere(name) ? memory : durable)
       return Journal.Journal.of({
-        append: (key, expected, records) => home(key).append(key, expected, records),
+        append: (key, expected, records, options) => home(key).append(key, expected, records, options),
         read: (key, after) => home(key).read(key, after),
         heads: (prefix) => home(prefix).heads(prefix),
         watch: (prefix) => home(prefix).watch(prefix),

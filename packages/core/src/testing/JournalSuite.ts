@@ -105,6 +105,24 @@ export const cases = <Storage = never>(
       })
     },
     {
+      name: "shows what was appended without waiting for the device, and judges it like the rest",
+      run: Effect.gen(function* () {
+        const journal = yield* Journal.Journal
+        const unwaited = { durable: false }
+        const texts = Effect.map(records("unwaited"), (entries) => entries.map(({ record }) => record))
+        assert.strictEqual(yield* journal.append("unwaited", 0, ["a", "b"], unwaited), 2)
+        assert.deepStrictEqual(yield* texts, ["a", "b"])
+        assert.deepStrictEqual(
+          (yield* journal.heads("unwaited")).map(({ version }) => version),
+          [2]
+        )
+        const conflict = yield* Effect.flip(journal.append("unwaited", 0, ["never"], unwaited))
+        assert.strictEqual(conflict._tag, "VersionConflict")
+        assert.strictEqual(yield* journal.append("unwaited", 2, ["c"]), 3)
+        assert.deepStrictEqual(yield* texts, ["a", "b", "c"])
+      })
+    },
+    {
       name: "lets one of racing writers win each version",
       run: Effect.gen(function* () {
         yield* race("race", ["a", "b", "c", "d", "e"])

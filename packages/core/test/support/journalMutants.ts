@@ -48,6 +48,7 @@ const numbers = "numbers records from one and reads them back in order"
 const after = "reads the entries after a version only"
 const batch = "shows a batch whole or not at all"
 const stale = "refuses a version that is not the newest, tells which is, and shows nothing of it"
+const unwaited = "shows what was appended without waiting for the device, and judges it like the rest"
 const nothing = "checks the version of an append of nothing, and writes nothing"
 const grammar = "refuses keys that break the grammar, and creates nothing"
 const list = "lists heads by prefix, sorted, with version and time"
@@ -115,6 +116,18 @@ export const journalMutants: ReadonlyArray<Mutant<Journal.Journal>> = [
       Effect.as(
         journal.append(key, expected, records.slice(0, Math.ceil(records.length / 2))),
         expected + records.length
+      )
+  })),
+  broken(unwaited, "loses what nobody waits for", (journal) => ({
+    append: (key, expected, records, options) =>
+      options?.durable === false
+        ? Effect.succeed(expected + records.length)
+        : journal.append(key, expected, records, options)
+  })),
+  broken(unwaited, "judges nothing that nobody waits for", (journal) => ({
+    append: (key, expected, records, options) =>
+      Effect.catchTag(journal.append(key, expected, records, options), "VersionConflict", (conflict) =>
+        options?.durable === false ? Effect.succeed(conflict.actual) : Effect.fail(conflict)
       )
   })),
   broken(

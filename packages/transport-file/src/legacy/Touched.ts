@@ -45,8 +45,8 @@ export const layer: Layer.Layer<Touched | Journal.Journal, never, Journal.Journa
     }
     const noting = Journal.Journal.of({
       ...journal,
-      append: (key, expected, records) =>
-        Effect.tap(journal.append(key, expected, records), () =>
+      append: (key, expected, records, options) =>
+        Effect.tap(journal.append(key, expected, records, options), () =>
           // Without records it was only asked how things stand.
           records.length === 0 ? Effect.void : Effect.sync(() => note(key, records))
         ),
