@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* (
         case "conflict":
           return yield* new Journal.VersionConflict({ key, expected, actual: appended.actual })
         case "won":
-          if (durable) yield* OpenLog.durable(operation, journal.log, appended.end)
+          if (durable) yield* OpenLog.flushed(operation, journal.log, appended.end)
           heads.observe(key, journal)
           return appended.version
         case "unpublished":

@@ -92,14 +92,16 @@ export const define = <S, R, RE extends Schema.Json, E extends { readonly messag
     )
 
   /** Asks whether anything was appended, which costs less than to read what was not. */
-  const isCurrent = ({ journal, key, version }: Copy<S>): Effect.Effect<boolean, TransportError> =>
-    version === 0
-      ? Effect.succeed(false)
-      : journal.append(key, version, []).pipe(
-          Effect.as(true),
-          Effect.catchTag("VersionConflict", () => Effect.succeed(false)),
-          Effect.catchTag("InvalidKey", Effect.die)
-        )
+  const isCurrent = (copy: Copy<S>): Effect.Effect<boolean, TransportError> =>
+    Effect.suspend(() =>
+      copy.version === 0
+        ? Effect.succeed(false)
+        : copy.journal.append(copy.key, copy.version, []).pipe(
+            Effect.as(true),
+            Effect.catchTag("VersionConflict", () => Effect.succeed(false)),
+            Effect.catchTag("InvalidKey", Effect.die)
+          )
+    )
 
   const peek = ({ journal, key, version }: Copy<S>, count: number) =>
     Stream.runCollect(Stream.take(journal.read(key, version), count)).pipe(

@@ -128,17 +128,14 @@ export const make = <Item = never>(store: Store, path: string, options: Options<
   return log
 }
 
-/**
- * Asks that all before `end` gets to the device, if nobody has seen to that, and answers how to wait for it. Throws a TransportError.
- */
-export const flushing = <Item>(
+/** Asks that all before `end` gets to the device, and answers how to wait for it. Throws a TransportError. */
+const asking = <Item>(
   operation: string,
   log: OpenLog<Item>,
   end: number
 ): Effect.Effect<void, TransportError.TransportError> => {
   let flushed: Effect.Effect<void, TransportError.TransportError> | undefined
   let resume: (flushed: Effect.Effect<void, TransportError.TransportError>) => void = () => {}
-  if (log.synced() < end) log.learn()
   log.commit().flush(end, (error) => {
     flushed = error === undefined ? Effect.void : Effect.fail(LogFile.relabel(operation, error))
     resume(flushed)
@@ -148,6 +145,20 @@ export const flushing = <Item>(
     else waiting(flushed)
   })
 }
+
+/** The same, if nobody else has seen to that. */
+export const flushing: typeof asking = (operation, log, end) => {
+  if (log.synced() < end) log.learn()
+  return asking(operation, log, end)
+}
+
+/** Waits until what was just written here is on the device. */
+export const flushed = <Item>(
+  operation: string,
+  log: OpenLog<Item>,
+  end: number
+): Effect.Effect<void, TransportError.TransportError> =>
+  Effect.flatten(LogFile.attempt(operation, () => asking(operation, log, end)))
 
 /** Waits until all before `end` is on the device, whoever has written it. */
 export const durable = <Item>(
