@@ -6,12 +6,14 @@ import * as LogFile from "../src/internal/LogFile.ts"
 import * as Synced from "../src/internal/Synced.ts"
 import { temporary } from "./support.ts"
 
+const atOnce = (work: () => void) => work()
+
 /** Two processes' views of a table, and a log. */
 const start = Effect.gen(function* () {
   const directory = yield* temporary
   const table = path.join(directory, "synced.table")
   const file = LogFile.create(path.join(directory, "a.log"))
-  return { directory, table, file, writer: Synced.make(table), reader: Synced.make(table) }
+  return { directory, table, file, writer: Synced.make(table, atOnce), reader: Synced.make(table) }
 })
 
 describe("what is said to be on the device", () => {
@@ -39,6 +41,25 @@ describe("what is said to be on the device", () => {
         assert.strictEqual(reader.of(unborn), 0)
         assert.isAbove(file.born, 0)
       }).pipe(Effect.scoped)
+  )
+
+  it.effect("is written once for all that was flushed meanwhile, and before the table is closed", () =>
+    Effect.gen(function* () {
+      const { directory, file, reader, table } = yield* start
+      const waiting: Array<() => void> = []
+      const writer = Synced.make(table, (work) => waiting.push(work))
+      const other = LogFile.create(path.join(directory, "b.log"))
+      for (const end of [10, 20, 30]) writer.say(file, end)
+      writer.say(other, 5)
+      assert.strictEqual(reader.of(file), 0)
+      assert.strictEqual(waiting.length, 1)
+      for (const work of waiting.splice(0)) work()
+      assert.deepStrictEqual([reader.of(file), reader.of(other)], [30, 5])
+      writer.say(file, 40)
+      writer.close()
+      assert.strictEqual(reader.of(file), 40)
+      for (const work of waiting) work()
+    }).pipe(Effect.scoped)
   )
 
   it.effect("of 10,000 files is kept of most, and of each its own or nothing", () =>
@@ -77,7 +98,7 @@ describe("what is said to be on the device", () => {
       fs.mkdirSync(path.join(directory, "folder"))
       fs.symlinkSync("/etc/hostname", path.join(directory, "link"))
       for (const name of ["folder", "link", "a.log/b", "absent/b"]) {
-        const synced = Synced.make(path.join(directory, name))
+        const synced = Synced.make(path.join(directory, name), atOnce)
         synced.say(file, 100)
         assert.strictEqual(synced.of(file), 0)
         synced.close()

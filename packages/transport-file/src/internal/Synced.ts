@@ -10,7 +10,7 @@ import * as LogFile from "./LogFile.ts"
 export interface Synced {
   /** Up to where a file is known to be on the device; 0 if nothing was said of it. */
   readonly of: (file: LogFile.LogFile) => number
-  /** Comes after the flush. */
+  /** Comes after the flush. It is written a little later, once for all flushes of a file that came meanwhile. */
   readonly say: (file: LogFile.LogFile, end: number) => void
   readonly close: () => void
 }
@@ -21,7 +21,8 @@ const slotBytes = 32
 const [birthAt, endAt, checksumAt] = [8, 16, 24]
 
 /** `path` is where the table lies. Where there can be none, nothing is ever known. */
-export const make = (path: string): Synced => {
+export const make = (path: string, later: (work: () => void) => void = setImmediate): Synced => {
+  const unsaid = new Map<LogFile.LogFile, number>()
   const slot = Buffer.alloc(slotBytes)
   let table: LogFile.LogFile | undefined
   let tried = false
@@ -37,6 +38,20 @@ export const make = (path: string): Synced => {
     slot.writeDoubleLE(inode, 0)
     slot.writeDoubleLE(born, birthAt)
     return (crc32(slot.subarray(0, endAt)) % slots) * slotBytes
+  }
+
+  const write = () => {
+    const found = opened()
+    for (const [file, end] of unsaid) {
+      if (found === undefined || !found.writable || file.born === 0) continue
+      LogFile.caught(() => {
+        const position = identify(file)
+        slot.writeDoubleLE(end, endAt)
+        slot.writeUInt32LE(crc32(slot.subarray(0, checksumAt)), checksumAt)
+        LogFile.write(found, slot, position)
+      })
+    }
+    unsaid.clear()
   }
 
   return {
@@ -57,16 +72,12 @@ export const make = (path: string): Synced => {
       )
     },
     say: (file, end) => {
-      const found = opened()
-      if (found === undefined || !found.writable || file.born === 0) return
-      LogFile.caught(() => {
-        const position = identify(file)
-        slot.writeDoubleLE(end, endAt)
-        slot.writeUInt32LE(crc32(slot.subarray(0, checksumAt)), checksumAt)
-        LogFile.write(found, slot, position)
-      })
+      const isFirst = unsaid.size === 0
+      unsaid.set(file, end)
+      if (isFirst) later(write)
     },
     close: () => {
+      write()
       if (table !== undefined) LogFile.close(table)
       table = undefined
     }
