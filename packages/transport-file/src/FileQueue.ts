@@ -96,9 +96,9 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(Effect.forever(Effect.delay(cleaned, scanInterval)))
 
   const self = ProcessIdentity.owner(store.since)
-  const get = (queue: string) => Effect.sync(() => logs.get(queue, () => open(queue)))
+  const get = (queue: string) => logs.get(queue, () => open(queue))
   const service = yield* Queue.fromLogs({
-    open: (queue) => Effect.map(get(queue), (log) => log.queue),
+    open: (queue) => Effect.sync(() => get(queue).queue),
     names: LogFile.attempt("Queue.names", () => {
       const names: Array<string> = []
       const steps = Names.visit(store, store.queues, "", {
@@ -110,13 +110,13 @@ export const make = Effect.fnUntraced(function* (
       for (const _ of steps);
       return names
     }),
-    remove: (queue) => Effect.flatMap(get(queue), (log) => log.remove),
+    remove: (queue) => Effect.suspend(() => get(queue).remove),
     owner: self,
     isGone: ProcessIdentity.makeIsGone(self, store.monotonicMillis)
   })
   return {
     service,
-    compact: (queue) => Effect.flatMap(get(queue), (log) => log.compact),
-    clean: (queue) => Effect.flatMap(get(queue), (log) => log.clean)
+    compact: (queue) => Effect.suspend(() => get(queue).compact),
+    clean: (queue) => Effect.suspend(() => get(queue).clean)
   }
 })

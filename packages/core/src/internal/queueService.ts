@@ -14,6 +14,13 @@ export interface Terms {
   readonly isRejected: (error: unknown) => boolean
 }
 
+interface Offer {
+  readonly capacity?: number | undefined
+  readonly revive?: boolean | undefined
+}
+
+type Offering = Effect.Effect<"added" | QueueLog.State, QueueFull | TransportError>
+
 export const make = Effect.fnUntraced(function* (
   logs: Logs,
   terms: Terms
@@ -33,44 +40,58 @@ export const make = Effect.fnUntraced(function* (
       : undefined
   }
 
-  const offer = Effect.fnUntraced(function* (
+  const offer = (
     log: Log,
     queue: string,
-    { delay, id, payload, priority = 0 }: Message,
-    { capacity, revive }: { readonly capacity?: number | undefined; readonly revive?: boolean | undefined }
-  ) {
+    { id, payload, priority = 0 }: Message,
+    { capacity, revive }: Offer,
+    due: { readonly due?: number }
+  ): Offering => {
+    const usual = { type: "offered" as const, id, payload, priority }
+    const offered: QueueLog.Record =
+      due === soon && capacity === undefined && revive !== true
+        ? usual
+        : {
+            ...usual,
+            ...due,
+            ...(capacity === undefined ? {} : { capacity }),
+            // Said of every offer that may start one again: another process may know the id, and this one not yet.
+            ...(revive === true ? { revive } : {})
+          }
     const isFull = () => capacity !== undefined && log.state.live >= capacity
-    const isKnown = (item: QueueLog.Item<unknown>) => revive !== true || !QueueLog.isSettled(item.state)
-    const offered: QueueLog.Record = {
-      type: "offered",
-      id,
-      payload,
-      priority,
-      ...(delay === undefined ? {} : yield* dueIn(delay)),
-      ...(capacity === undefined ? {} : { capacity }),
-      // Said of every offer that may start one again: another process may know the id, and this one not yet.
-      ...(revive === true ? { revive } : {})
+    const full = () => Effect.fail(terms.full(queue, capacity ?? 0))
+    const known = () => {
+      const item = log.state.items.get(id)
+      return item === undefined || (revive === true && QueueLog.isSettled(item.state)) ? undefined : item.state
     }
-    while (true) {
-      // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
-      if (log.state.items.has(id) || isFull()) yield* refresh(log)
-      const known = log.state.items.get(id)
-      if (known !== undefined && isKnown(known)) return yield* Effect.as(log.durable(), known.state)
-      if (isFull()) return yield* terms.full(queue, capacity ?? 0)
-      const [added] = yield* log.append([offered])
-      if (added === true) return "added" as const
-      const first = log.state.items.get(id)
-      if (first !== undefined && isKnown(first)) return first.state
-      // Otherwise the queue was deleted while it was on its way, or there is room by now.
-      if (isFull()) return yield* terms.full(queue, capacity ?? 0)
+    // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
+    const attempt = (): Offering =>
+      log.state.items.has(id) || isFull() ? Effect.andThen(refresh(log), decide) : append()
+    const decide = (): Offering => {
+      const state = known()
+      if (state !== undefined) return Effect.as(log.durable(), state)
+      return isFull() ? full() : append()
     }
-  })
+    const append = (): Offering =>
+      Effect.flatMap(log.append([offered]), ([added]) => {
+        if (added === true) return wasAdded
+        const state = known()
+        if (state !== undefined) return Effect.succeed(state)
+        // Otherwise the queue was deleted while it was on its way, or there is room by now.
+        return isFull() ? full() : attempt()
+      })
+    return attempt()
+  }
 
   return {
     offer: (queue, message, options = {}) =>
       Effect.flatMap(open(queue), (log) => {
         const error = tooLong(message)
-        return error === undefined ? offer(log, queue, message, options) : Effect.fail(error)
+        if (error !== undefined) return Effect.fail(error)
+        const { delay } = message
+        return delay === undefined
+          ? offer(log, queue, message, options, soon)
+          : Effect.flatMap(dueIn(delay), (due) => offer(log, queue, message, options, due))
       }),
     take: (queue, options = {}) => Effect.flatMap(open(queue), (log) => take(queue, log, options)),
     settle: Effect.fnUntraced(function* (queue, id, settlement) {
@@ -147,8 +168,12 @@ export const make = Effect.fnUntraced(function* (
 const dueIn = (delay: Duration.Input) =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const due = claiming.dueAfter(now, delay)
-    return due > now ? { due } : {}
+    return due > now ? { due } : soon
   })
+
+const soon: { readonly due?: number } = {}
+
+const wasAdded = Effect.succeed("added" as const)
 
 const none: ReadonlySet<string> = new Set()
 
