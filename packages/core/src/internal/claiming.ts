@@ -1,4 +1,4 @@
-import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, type Scope } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, Scope } from "effect"
 import type { Delivery, Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
 import type { TransportError } from "../TransportError.ts"
@@ -27,7 +27,7 @@ interface Claimed {
 
 interface Taken {
   readonly claimed: Claimed
-  readonly message: Omit<Delivery, "lost">
+  readonly message: Delivery
 }
 
 interface Terms {
@@ -92,12 +92,12 @@ export const make = Effect.fnUntraced(function* (
       // Who has something in hand looks when that is used up, or something is written.
       if (ahead.length === 0) yield* log.glance
       const now = yield* Clock.currentTimeMillis
-      const ready = log.state.next(now, picked, prefetch)
       const [claimed] = ahead
-      if (claimed !== undefined && isFirst(log.state, claimed, ready)) {
+      if (claimed !== undefined && isFirst(log.state, claimed, log.state.next(now, picked, 1))) {
         ahead.shift()
         return claimed
       }
+      const ready = log.state.next(now, picked, prefetch)
       const monotonic = yield* monotonicMillis
       const isFree = (item: QueueLog.Item<unknown>) => isExpired(item, monotonic, logs.isGone)
       const found =
@@ -176,7 +176,10 @@ export const make = Effect.fnUntraced(function* (
     const { attempt, offeredAt, priority } = held
     return Effect.map(
       Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold))),
-      (payload) => ({ claimed, message: { id, payload, priority, attempt, offeredAt } })
+      (payload) => ({
+        claimed,
+        message: { id, payload, priority, attempt, offeredAt, lost: untilLost(log, id, nonce) }
+      })
     )
   }
 
@@ -234,14 +237,18 @@ export const make = Effect.fnUntraced(function* (
     const lease = Duration.toMillis(options.lease ?? defaultLease)
     const { only, prefetch = 1 } = options
     const terms = { lease, only, prefetch: only === undefined ? Math.max(1, prefetch) : 1 }
+    const isHurried = terms.prefetch > 1
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const taken = Effect.acquireRelease(claim(queue, log, terms), ({ claimed }, exit) =>
-      settleBy(log, claimed, exit, options, terms.prefetch > 1)
+    return Effect.uninterruptible(
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.flatMap(claim(queue, log, terms), ({ claimed, message }) =>
+          Effect.as(
+            Scope.addFinalizerExit(scope, (exit) => settleBy(log, claimed, exit, options, isHurried)),
+            message
+          )
+        )
+      )
     )
-    return Effect.map(taken, ({ claimed, message }) => ({
-      ...message,
-      lost: untilLost(log, claimed.id, claimed.nonce)
-    }))
   }
   return { take, settled: settling.settled }
 })

@@ -14,10 +14,9 @@ export interface Terms {
   readonly isRejected: (error: unknown) => boolean
 }
 
-interface Offer {
-  readonly capacity?: number | undefined
-  readonly revive?: boolean | undefined
-}
+type Offered = Extract<QueueLog.Record, { readonly type: "offered" }>
+
+type Options = NonNullable<Parameters<Queue["Service"]["offer"]>[2]>
 
 type Offering = Effect.Effect<"added" | QueueLog.State, QueueFull | TransportError>
 
@@ -40,48 +39,25 @@ export const make = Effect.fnUntraced(function* (
       : undefined
   }
 
-  const offer = (
-    log: Log,
-    queue: string,
-    { id, payload, priority = 0 }: Message,
-    { capacity, revive }: Offer,
-    due: { readonly due?: number }
-  ): Offering => {
-    const usual = { type: "offered" as const, id, payload, priority }
-    const offered: QueueLog.Record =
-      due === soon && capacity === undefined && revive !== true
-        ? usual
-        : {
-            ...usual,
-            ...due,
-            ...(capacity === undefined ? {} : { capacity }),
-            // Said of every offer that may start one again: another process may know the id, and this one not yet.
-            ...(revive === true ? { revive } : {})
-          }
-    const isFull = () => capacity !== undefined && log.state.live >= capacity
-    const full = () => Effect.fail(terms.full(queue, capacity ?? 0))
-    const known = () => {
-      const item = log.state.items.get(id)
-      return item === undefined || (revive === true && QueueLog.isSettled(item.state)) ? undefined : item.state
+  const isFull = ({ state }: Log, { capacity }: Offered) => capacity !== undefined && state.live >= capacity
+  /** What becomes of an offer that need not be written: its id is known, or there is no room. */
+  const unwritten = (log: Log, queue: string, offered: Offered): Offering | undefined => {
+    const known = log.state.items.get(offered.id)
+    if (known !== undefined && !(offered.revive === true && QueueLog.isSettled(known.state))) {
+      return Effect.as(log.durable(), known.state)
     }
-    // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
-    const attempt = (): Offering =>
-      log.state.items.has(id) || isFull() ? Effect.andThen(refresh(log), decide) : append()
-    const decide = (): Offering => {
-      const state = known()
-      if (state !== undefined) return Effect.as(log.durable(), state)
-      return isFull() ? full() : append()
-    }
-    const append = (): Offering =>
-      Effect.flatMap(log.append([offered]), ([added]) => {
-        if (added === true) return wasAdded
-        const state = known()
-        if (state !== undefined) return Effect.succeed(state)
-        // Otherwise the queue was deleted while it was on its way, or there is room by now.
-        return isFull() ? full() : attempt()
-      })
-    return attempt()
+    return isFull(log, offered) ? Effect.fail(terms.full(queue, offered.capacity ?? 0)) : undefined
   }
+  // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
+  const offer = (log: Log, queue: string, offered: Offered): Offering =>
+    log.state.items.has(offered.id) || isFull(log, offered)
+      ? Effect.andThen(refresh(log), () => unwritten(log, queue, offered) ?? append(log, queue, offered))
+      : append(log, queue, offered)
+  const append = (log: Log, queue: string, offered: Offered): Offering =>
+    Effect.flatMap(log.append([offered]), ([added]) =>
+      // It may be neither: the queue was deleted while it was on its way, or there is room by now.
+      added === true ? wasAdded : (unwritten(log, queue, offered) ?? offer(log, queue, offered))
+    )
 
   return {
     offer: (queue, message, options = {}) =>
@@ -90,8 +66,8 @@ export const make = Effect.fnUntraced(function* (
         if (error !== undefined) return Effect.fail(error)
         const { delay } = message
         return delay === undefined
-          ? offer(log, queue, message, options, soon)
-          : Effect.flatMap(dueIn(delay), (due) => offer(log, queue, message, options, due))
+          ? offer(log, queue, offeredOf(message, options))
+          : Effect.flatMap(dueIn(delay), (due) => offer(log, queue, { ...offeredOf(message, options), ...due }))
       }),
     take: (queue, options = {}) => Effect.flatMap(open(queue), (log) => take(queue, log, options)),
     settle: Effect.fnUntraced(function* (queue, id, settlement) {
@@ -168,10 +144,19 @@ export const make = Effect.fnUntraced(function* (
 const dueIn = (delay: Duration.Input) =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const due = claiming.dueAfter(now, delay)
-    return due > now ? { due } : soon
+    return due > now ? { due } : {}
   })
 
-const soon: { readonly due?: number } = {}
+const offeredOf = ({ id, payload, priority = 0 }: Message, { capacity, revive }: Options): Offered => {
+  const offered = { type: "offered" as const, id, payload, priority }
+  if (capacity === undefined && revive !== true) return offered
+  return {
+    ...offered,
+    ...(capacity === undefined ? {} : { capacity }),
+    // Said of every offer that may start one again: another process may know the id, and this one not yet.
+    ...(revive === true ? { revive } : {})
+  }
+}
 
 const wasAdded = Effect.succeed("added" as const)
 
