@@ -54,12 +54,13 @@ export const make = Effect.fnUntraced(function* (
   })
   const open = (queue: string) => {
     const file = Names.pathOf(store.queues, queue)
-    const log = QueueFile.make(store, file, options)
-    const hint = () => LogFile.caught(log.hint)
-    const stop = store.hints.subscribe(path.dirname(file), (name) => {
-      if (name === null || Segments.isSegment(file, name)) hint()
+    const log = QueueFile.make(store, file, options, () => {
+      const hint = () => LogFile.caught(log.hint)
+      const stop = store.hints.subscribe(path.dirname(file), (name) => {
+        if (name === null || Segments.isSegment(file, name)) hint()
+      })
+      stops.set(log, stop)
     })
-    stops.set(log, stop)
     return log
   }
 

@@ -39,8 +39,10 @@ interface Appending {
   failure: TransportError.TransportError | undefined
 }
 
-export const make = (store: Store, path: string, options: QueueUpkeep.Options): QueueFile => {
+/** `watch` is called once, when somebody waits for the first time: who only offers need not hear of what others write. */
+export const make = (store: Store, path: string, options: QueueUpkeep.Options, watch: () => void): QueueFile => {
   let waiting = 0
+  let watched = false
   /** Whether there may be something new that nobody has looked at, because nobody waited. */
   let hinted = false
   const signal = Queue.makeSignal()
@@ -209,7 +211,9 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
 
   const changed: Queue.Log["changed"] = (revision) =>
     Effect.suspend(() => {
-      if (hinted) LogFile.caught(look)
+      if (!watched) watch()
+      if (hinted || !watched) LogFile.caught(look)
+      watched = true
       waiting += 1
       return Effect.ensuring(
         signal.changed(revision),
