@@ -89,10 +89,13 @@ export const make = Effect.fnUntraced(function* (
     Effect.catch(compacted, (error) => Effect.logWarning("A queue could not be compacted", error))
   )
   const cleaned = Effect.gen(function* () {
-    const found = [...logs.values()].filter((log) => log.isCluttered())
+    const found = [...logs.values()].flatMap((log) => {
+      const number = log.cluttered()
+      return number === undefined ? [] : [Effect.ignore(log.clean(number))]
+    })
     if (found.length === 0) return
     yield* Effect.sleep(grace)
-    yield* Effect.forEach(found, (log) => Effect.ignore(log.clean), { discard: true })
+    yield* Effect.all(found, { discard: true })
   })
   yield* Effect.forkScoped(Effect.forever(Effect.delay(cleaned, scanInterval)))
 
@@ -118,6 +121,10 @@ export const make = Effect.fnUntraced(function* (
   return {
     service,
     compact: (queue) => Effect.suspend(() => get(queue).compact),
-    clean: (queue) => Effect.suspend(() => get(queue).clean)
+    clean: (queue) =>
+      Effect.suspend(() => {
+        const log = get(queue)
+        return log.clean(log.cluttered() ?? 0)
+      })
   }
 })
