@@ -54,12 +54,13 @@ export const make = Effect.fnUntraced(function* (
   })
   const open = (queue: string) => {
     const file = Names.pathOf(store.queues, queue)
-    const log = QueueFile.make(store, file, options)
-    const hint = () => LogFile.caught(log.hint)
-    const stop = store.hints.subscribe(path.dirname(file), (name) => {
-      if (name === null || Segments.isSegment(file, name)) hint()
+    const log = QueueFile.make(store, file, options, () => {
+      const hint = () => LogFile.caught(log.hint)
+      const stop = store.hints.subscribe(path.dirname(file), (name) => {
+        if (name === null || Segments.isSegment(file, name)) hint()
+      })
+      stops.set(log, stop)
     })
-    stops.set(log, stop)
     return log
   }
 
@@ -88,17 +89,20 @@ export const make = Effect.fnUntraced(function* (
     Effect.catch(compacted, (error) => Effect.logWarning("A queue could not be compacted", error))
   )
   const cleaned = Effect.gen(function* () {
-    const found = [...logs.values()].filter((log) => log.isCluttered())
+    const found = [...logs.values()].flatMap((log) => {
+      const number = log.cluttered()
+      return number === undefined ? [] : [Effect.ignore(log.clean(number))]
+    })
     if (found.length === 0) return
     yield* Effect.sleep(grace)
-    yield* Effect.forEach(found, (log) => Effect.ignore(log.clean), { discard: true })
+    yield* Effect.all(found, { discard: true })
   })
   yield* Effect.forkScoped(Effect.forever(Effect.delay(cleaned, scanInterval)))
 
   const self = ProcessIdentity.owner(store.since)
-  const get = (queue: string) => Effect.sync(() => logs.get(queue, () => open(queue)))
+  const get = (queue: string) => logs.get(queue, () => open(queue))
   const service = yield* Queue.fromLogs({
-    open: (queue) => Effect.map(get(queue), (log) => log.queue),
+    open: (queue) => Effect.sync(() => get(queue).queue),
     names: LogFile.attempt("Queue.names", () => {
       const names: Array<string> = []
       const steps = Names.visit(store, store.queues, "", {
@@ -110,13 +114,17 @@ export const make = Effect.fnUntraced(function* (
       for (const _ of steps);
       return names
     }),
-    remove: (queue) => Effect.flatMap(get(queue), (log) => log.remove),
+    remove: (queue) => Effect.suspend(() => get(queue).remove),
     owner: self,
     isGone: ProcessIdentity.makeIsGone(self, store.monotonicMillis)
   })
   return {
     service,
-    compact: (queue) => Effect.flatMap(get(queue), (log) => log.compact),
-    clean: (queue) => Effect.flatMap(get(queue), (log) => log.clean)
+    compact: (queue) => Effect.suspend(() => get(queue).compact),
+    clean: (queue) =>
+      Effect.suspend(() => {
+        const log = get(queue)
+        return log.clean(log.cluttered() ?? 0)
+      })
   }
 })

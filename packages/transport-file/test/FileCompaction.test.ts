@@ -267,7 +267,10 @@ it.live("knows a completed id for 30 days, in every process alike", () =>
       const records = JSON.stringify([offered, { type: "completed", id }])
       fs.appendFileSync(
         queueFile(directory, name),
-        Frame.encode({ at: now - days * 86_400_000, writer: `other.${days}` }, records, { format: 2, payloads: ["1"] })
+        Frame.encode({ at: now - days * 86_400_000, writer: `other.${days}` }, records, {
+          format: 2,
+          payloads: [{ bytes: 1, text: "1" }]
+        })
       )
     }
     const states = (files: FileQueue.FileQueue) =>

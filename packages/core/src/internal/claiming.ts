@@ -1,9 +1,10 @@
-import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, type Scope } from "effect"
-import type { Log, Logs, Queue, TakeOptions } from "../Queue.ts"
+import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, Scope } from "effect"
+import type { Delivery, Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
+import type { TransportError } from "../TransportError.ts"
 import { monotonicMillis } from "./clock.ts"
 import * as renewing from "./renewing.ts"
-import { make as makeSettling } from "./settling.ts"
+import { make as makeSettling, type Outcome } from "./settling.ts"
 import * as turnstile from "./turnstile.ts"
 
 /** Those who take from one queue in this process. Only the first of them looks: a message wakes one, and not all. */
@@ -22,6 +23,11 @@ interface Claimed {
   readonly id: string
   readonly nonce: string
   readonly hold: renewing.Hold
+}
+
+interface Taken {
+  readonly claimed: Claimed
+  readonly message: Delivery
 }
 
 interface Terms {
@@ -58,7 +64,7 @@ export const make = Effect.fnUntraced(function* (
   }
   const giveBack = ({ hold, id, nonce }: Claimed) => {
     leases.letGo(hold)
-    return settling.begin(hold.held.log, settle(hold.held.log, id, { type: "released", id, claim: nonce }))
+    return settling.begin(hold.held.log, { type: "released", id, claim: nonce })
   }
   const leave = (queue: string, line: Line) =>
     Effect.suspend(() => {
@@ -83,14 +89,15 @@ export const make = Effect.fnUntraced(function* (
   const pick = Effect.fnUntraced(function* (log: Log, { ahead, picked }: Line, { only, prefetch }: Terms) {
     while (true) {
       const revision = log.revision()
-      yield* log.glance
+      // Who has something in hand looks when that is used up, or something is written.
+      if (ahead.length === 0) yield* log.glance
       const now = yield* Clock.currentTimeMillis
-      const ready = log.state.next(now, picked, prefetch)
       const [claimed] = ahead
-      if (claimed !== undefined && isFirst(log.state, claimed, ready)) {
+      if (claimed !== undefined && isFirst(log.state, claimed, log.state.next(now, picked, 1))) {
         ahead.shift()
         return claimed
       }
+      const ready = log.state.next(now, picked, prefetch)
       const monotonic = yield* monotonicMillis
       const isFree = (item: QueueLog.Item<unknown>) => isExpired(item, monotonic, logs.isGone)
       const found =
@@ -144,37 +151,42 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Nothing if somebody else was faster. */
-  const attempt = Effect.fnUntraced(function* (log: Log, line: Line, terms: Terms) {
+  const attempt = (log: Log, line: Line, terms: Terms) => {
     const { enter, leave } = line.gate
     const left = <A, E>(work: Effect.Effect<A, E>) => Effect.ensuring(work, leave)
     const claim = (next: Claimed | ReadonlyArray<QueueLog.Item<unknown>>) =>
       "nonce" in next ? Effect.succeed(next) : claimAll(log, line, terms, next)
     const picked = pick(log, line, terms)
-    yield* enter
     // Others look while this is written; but where several are claimed they wait for what is ahead then.
-    const claimed = yield* terms.prefetch > 1
-      ? left(Effect.flatMap(picked, claim))
-      : Effect.flatMap(left(picked), claim)
-    if (claimed === undefined) return undefined
-    // Looked up again: the log may have been read anew meanwhile, or what was claimed ahead be taken over.
+    const claimed = terms.prefetch > 1 ? left(Effect.flatMap(picked, claim)) : Effect.flatMap(left(picked), claim)
+    return Effect.flatMap(Effect.andThen(enter, claimed), (claimed) =>
+      claimed === undefined ? Effect.undefined : handOut(log, claimed)
+    )
+  }
+
+  /** Looked up again: the log may have been read anew meanwhile, or what was claimed ahead be taken over. */
+  const handOut = (log: Log, claimed: Claimed): Effect.Effect<Taken | undefined, TransportError> => {
     const { hold, id, nonce } = claimed
     const held = log.state.items.get(id)
-    if (held === undefined || !isHeld(log, id, nonce)) {
+    if (held?.claim?.id !== nonce) {
       leases.letGo(hold)
-      return undefined
+      return Effect.undefined
     }
     // Copied now: another process may settle the message at any time, and then its payload goes.
     const { attempt, offeredAt, priority } = held
-    const payload = yield* Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold)))
-    return { claimed, message: { id, payload, priority, attempt, offeredAt } }
-  })
+    return Effect.map(
+      Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold))),
+      (payload) => ({
+        claimed,
+        message: { id, payload, priority, attempt, offeredAt, lost: untilLost(log, id, nonce) }
+      })
+    )
+  }
 
-  const untilClaimed = Effect.fnUntraced(function* (log: Log, line: Line, terms: Terms) {
-    while (true) {
-      const taken = yield* attempt(log, line, terms)
-      if (taken !== undefined) return taken
-    }
-  })
+  const untilClaimed = (log: Log, line: Line, terms: Terms): Effect.Effect<Taken, TransportError> =>
+    Effect.flatMap(attempt(log, line, terms), (taken) =>
+      taken === undefined ? untilClaimed(log, line, terms) : Effect.succeed(taken)
+    )
 
   // No generator is written within what runs for each take: each new one leaves something behind until V8 collects its old space, and
   // that keeps all that the generator knew in memory.
@@ -186,55 +198,60 @@ export const make = Effect.fnUntraced(function* (
       return Effect.ensuring(untilClaimed(log, line, terms), leave(name, line))
     })
 
-  const outcome = Effect.fnUntraced(function* (
+  const outcome = (
     { attempt, id }: QueueLog.Item<unknown>,
     claim: string,
     exit: Exit.Exit<unknown, unknown>,
     { maxAttempts = 10, retryDelay = defaultRetryDelay }: TakeOptions
-  ): Effect.fn.Return<QueueLog.Record> {
-    if (Exit.isSuccess(exit)) return { type: "completed", id, claim }
-    if (Cause.hasInterruptsOnly(exit.cause)) return { type: "released", id, claim }
+  ): Effect.Effect<Outcome> => {
+    if (Exit.isSuccess(exit)) return Effect.succeed({ type: "completed", id, claim })
+    if (Cause.hasInterruptsOnly(exit.cause)) return Effect.succeed({ type: "released", id, claim })
     const error = Cause.squash(exit.cause)
     const reason = error instanceof Error ? error.message : String(error)
-    if (isRejected(error) || attempt >= maxAttempts) return { type: "dead", id, claim, reason }
-    const due = dueAfter(yield* Clock.currentTimeMillis, retryDelay(attempt))
-    return { type: "retried", id, claim, reason, due }
-  })
+    if (isRejected(error) || attempt >= maxAttempts) return Effect.succeed({ type: "dead", id, claim, reason })
+    return Effect.map(Clock.currentTimeMillis, (now) => ({
+      type: "retried",
+      id,
+      claim,
+      reason,
+      due: dueAfter(now, retryDelay(attempt))
+    }))
+  }
 
-  const settleBy = Effect.fnUntraced(function* (
+  const settleBy = (
     log: Log,
-    id: string,
-    claim: string,
+    { hold, id, nonce }: Claimed,
     exit: Exit.Exit<unknown, unknown>,
-    options: TakeOptions
-  ) {
+    options: TakeOptions,
+    isHurried: boolean
+  ): Effect.Effect<void> => {
+    leases.letGo(hold)
     const item = log.state.items.get(id)
-    if (item?.claim?.id !== claim) return
-    yield* settle(log, id, yield* outcome(item, claim, exit, options))
-  })
+    if (item?.claim?.id !== nonce) return Effect.void
+    return Effect.flatMap(outcome(item, nonce, exit, options), (record) =>
+      isHurried ? settling.begin(log, record) : settling.write(log, [record])
+    )
+  }
 
-  const take = Effect.fnUntraced(function* (queue: string, log: Log, options: TakeOptions) {
-    const lease = Duration.toMillis(options.lease ?? "15 seconds")
+  const take = (queue: string, log: Log, options: TakeOptions) => {
+    const lease = Duration.toMillis(options.lease ?? defaultLease)
     const { only, prefetch = 1 } = options
     const terms = { lease, only, prefetch: only === undefined ? Math.max(1, prefetch) : 1 }
+    const isHurried = terms.prefetch > 1
     // Waiting can be interrupted; from the write of the claim to the finalizer that settles it nothing can.
-    const { claimed, message } = yield* Effect.acquireRelease(claim(queue, log, terms), ({ claimed }, exit) => {
-      leases.letGo(claimed.hold)
-      const settled = settleBy(log, claimed.id, claimed.nonce, exit, options)
-      return terms.prefetch > 1 ? settling.begin(log, settled) : settled
-    })
-    return { ...message, lost: untilLost(log, claimed.id, claimed.nonce) }
-  })
+    return Effect.uninterruptible(
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.flatMap(claim(queue, log, terms), ({ claimed, message }) =>
+          Effect.as(
+            Scope.addFinalizerExit(scope, (exit) => settleBy(log, claimed, exit, options, isHurried)),
+            message
+          )
+        )
+      )
+    )
+  }
   return { take, settled: settling.settled }
 })
-
-/** It outlives this process once it is written. What a power cut undoes is delivered again. */
-const settle = (log: Log, id: string, record: QueueLog.Record) =>
-  Effect.asVoid(
-    Effect.catch(log.append([record], { durable: false }), (error) =>
-      Effect.logWarning(`Could not settle ${id}: it will be delivered again`, error)
-    )
-  )
 
 const untilLost = Effect.fnUntraced(function* (log: Log, id: string, nonce: string) {
   while (isHeld(log, id, nonce)) yield* log.changed(log.revision())
@@ -255,6 +272,8 @@ const newest = (items: ReadonlyArray<QueueLog.Item<unknown>>) =>
 
 /** When a delay from now is over. One without end is over when the calendar is, because JSON has no infinity. */
 export const dueAfter = (now: number, delay: Duration.Input) => Math.min(now + Duration.toMillis(delay), endOfTime)
+
+const defaultLease = Duration.seconds(15)
 
 /** After so long without a taker what was claimed ahead is given back. */
 const patience = "1 second"

@@ -14,6 +14,12 @@ export interface Terms {
   readonly isRejected: (error: unknown) => boolean
 }
 
+type Offered = Extract<QueueLog.Record, { readonly type: "offered" }>
+
+type Options = NonNullable<Parameters<Queue["Service"]["offer"]>[2]>
+
+type Offering = Effect.Effect<"added" | QueueLog.State, QueueFull | TransportError>
+
 export const make = Effect.fnUntraced(function* (
   logs: Logs,
   terms: Terms
@@ -33,44 +39,35 @@ export const make = Effect.fnUntraced(function* (
       : undefined
   }
 
-  const offer = Effect.fnUntraced(function* (
-    log: Log,
-    queue: string,
-    { delay, id, payload, priority = 0 }: Message,
-    { capacity, revive }: { readonly capacity?: number | undefined; readonly revive?: boolean | undefined }
-  ) {
-    const isFull = () => capacity !== undefined && log.state.live >= capacity
-    const isKnown = (item: QueueLog.Item<unknown>) => revive !== true || !QueueLog.isSettled(item.state)
-    const offered: QueueLog.Record = {
-      type: "offered",
-      id,
-      payload,
-      priority,
-      ...(delay === undefined ? {} : yield* dueIn(delay)),
-      ...(capacity === undefined ? {} : { capacity }),
-      // Said of every offer that may start one again: another process may know the id, and this one not yet.
-      ...(revive === true ? { revive } : {})
+  const isFull = ({ state }: Log, { capacity }: Offered) => capacity !== undefined && state.live >= capacity
+  /** What becomes of an offer that need not be written: its id is known, or there is no room. */
+  const unwritten = (log: Log, queue: string, offered: Offered): Offering | undefined => {
+    const known = log.state.items.get(offered.id)
+    if (known !== undefined && !(offered.revive === true && QueueLog.isSettled(known.state))) {
+      return Effect.as(log.durable(), known.state)
     }
-    while (true) {
-      // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
-      if (log.state.items.has(id) || isFull()) yield* refresh(log)
-      const known = log.state.items.get(id)
-      if (known !== undefined && isKnown(known)) return yield* Effect.as(log.durable(), known.state)
-      if (isFull()) return yield* terms.full(queue, capacity ?? 0)
-      const [added] = yield* log.append([offered])
-      if (added === true) return "added" as const
-      const first = log.state.items.get(id)
-      if (first !== undefined && isKnown(first)) return first.state
-      // Otherwise the queue was deleted while it was on its way, or there is room by now.
-      if (isFull()) return yield* terms.full(queue, capacity ?? 0)
-    }
-  })
+    return isFull(log, offered) ? Effect.fail(terms.full(queue, offered.capacity ?? 0)) : undefined
+  }
+  // Whether it is new is decided by the log. What seems to be known already is looked at as it is now.
+  const offer = (log: Log, queue: string, offered: Offered): Offering =>
+    log.state.items.has(offered.id) || isFull(log, offered)
+      ? Effect.andThen(refresh(log), () => unwritten(log, queue, offered) ?? append(log, queue, offered))
+      : append(log, queue, offered)
+  const append = (log: Log, queue: string, offered: Offered): Offering =>
+    Effect.flatMap(log.append([offered]), ([added]) =>
+      // It may be neither: the queue was deleted while it was on its way, or there is room by now.
+      added === true ? wasAdded : (unwritten(log, queue, offered) ?? offer(log, queue, offered))
+    )
 
   return {
     offer: (queue, message, options = {}) =>
       Effect.flatMap(open(queue), (log) => {
         const error = tooLong(message)
-        return error === undefined ? offer(log, queue, message, options) : Effect.fail(error)
+        if (error !== undefined) return Effect.fail(error)
+        const { delay } = message
+        return delay === undefined
+          ? offer(log, queue, offeredOf(message, options))
+          : Effect.flatMap(dueIn(delay), (due) => offer(log, queue, { ...offeredOf(message, options), ...due }))
       }),
     take: (queue, options = {}) => Effect.flatMap(open(queue), (log) => take(queue, log, options)),
     settle: Effect.fnUntraced(function* (queue, id, settlement) {
@@ -149,6 +146,19 @@ const dueIn = (delay: Duration.Input) =>
     const due = claiming.dueAfter(now, delay)
     return due > now ? { due } : {}
   })
+
+const offeredOf = ({ id, payload, priority = 0 }: Message, { capacity, revive }: Options): Offered => {
+  const offered = { type: "offered" as const, id, payload, priority }
+  if (capacity === undefined && revive !== true) return offered
+  return {
+    ...offered,
+    ...(capacity === undefined ? {} : { capacity }),
+    // Said of every offer that may start one again: another process may know the id, and this one not yet.
+    ...(revive === true ? { revive } : {})
+  }
+}
+
+const wasAdded = Effect.succeed("added" as const)
 
 const none: ReadonlySet<string> = new Set()
 

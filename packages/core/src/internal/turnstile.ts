@@ -20,18 +20,19 @@ export const make = (): Turnstile => {
       next()
     }
   }
+  const wait = Effect.interruptible(
+    Effect.callback<void>((resume) => {
+      const next = () => resume(Effect.void)
+      waiting.add(next)
+      return Effect.sync(() => waiting.delete(next))
+    })
+  )
   return {
-    enter: Effect.interruptible(
-      Effect.callback<void>((resume) => {
-        if (!occupied && waiting.size === 0) {
-          occupied = true
-          return resume(Effect.void)
-        }
-        const next = () => resume(Effect.void)
-        waiting.add(next)
-        return Effect.sync(() => waiting.delete(next))
-      })
-    ),
+    enter: Effect.suspend(() => {
+      if (occupied || waiting.size > 0) return wait
+      occupied = true
+      return Effect.void
+    }),
     leave: Effect.sync(() => {
       occupied = false
       if (waiting.size > 0) laterInTurn(pass)

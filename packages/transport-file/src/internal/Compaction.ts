@@ -54,14 +54,14 @@ export const run = Effect.fnUntraced(function* <Item>(
     const writer = store.writer()
     const head = (snapshot: number) =>
       Frame.encode({ at, writer, snapshot }, `[${" ".repeat(16 - `${snapshot}`.length)}]`, { format: 2 })
-    const frame = (entries: ReadonlyArray<QueueFrame.Entry>) =>
-      QueueFrame.encode({ at, writer: store.writer() }, entries, 2)
+    const frame = (records: ReadonlyArray<QueueFrame.Record>) =>
+      QueueFrame.encode({ at, writer: store.writer() }, records, QueueFrame.textOf(records), reader.textOf, 2)
 
     let size = head(0).length
     for (const some of framed(records)) {
       if (!isCurrent()) return
       yield* LogFile.attempt(operation, () => {
-        const bytes = frame(some.map((record) => QueueFrame.entry(record, reader.textOf)))
+        const bytes = frame(some)
         LogFile.write(draft, bytes, size)
         size += bytes.length
       })
@@ -93,7 +93,7 @@ export const run = Effect.fnUntraced(function* <Item>(
         yield* OpenLog.durable(operation, segment.log, segment.seen)
         size = yield* copy(copied, seal.position, size)
         yield* LogFile.attempt(operation, () => {
-          const last = frame(seal.records.map((record) => QueueFrame.entry(record, reader.textOf)))
+          const last = frame(seal.records)
           LogFile.write(draft, last, size)
           size += last.length
           LogFile.truncate(draft, size)

@@ -64,22 +64,42 @@ export interface Header {
   readonly snapshot?: number
 }
 
+/** The JSON of a payload, and how many bytes that has. */
+export interface Payload {
+  readonly bytes: number
+  readonly text: string
+}
+
 export interface Options {
   readonly format?: 1 | 2
-  /** The JSON texts of payloads. */
-  readonly payloads?: ReadonlyArray<string>
+  readonly payloads?: ReadonlyArray<Payload>
 }
 
 /** Encodes a frame with its newlines. `records` is the JSON text of an array. */
 export const encode = (header: Header, records: string, { format = 1, payloads = [] }: Options = {}): Buffer => {
   const head = `"format":${format},${JSON.stringify(header).slice(1, -1)},"records":${records}`
-  const rest =
-    payloads.length === 0 ? `${head}}` : `"head":${headLength(head)},${head}${between}${payloads.join(",")}]}`
-  const bytes = Buffer.from(`\n${opening}00000000",${rest}\n`)
+  const bytes = payloads.length === 0 ? Buffer.from(`${unchecked}${head}}\n`) : withPayloads(head, payloads)
   const checksum = crc32(bytes.subarray(1 + prefix, -1))
     .toString(16)
     .padStart(8, "0")
   bytes.write(checksum, 1 + opening.length, "latin1")
+  return bytes
+}
+
+/** Each payload is copied once: together they are nearly all of a frame. */
+const withPayloads = (head: string, payloads: ReadonlyArray<Payload>): Buffer => {
+  const length = headLength(head)
+  const body = 1 + length + between.length
+  const bytes = Buffer.allocUnsafe(
+    payloads.reduce((size, payload) => size + payload.bytes + 1, body + closing.length - 1)
+  )
+  bytes.write(`${unchecked}"head":${length},${head}${between}`)
+  let end = body
+  for (const { text } of payloads) {
+    if (end > body) bytes[end++] = comma
+    end += bytes.write(text, end)
+  }
+  bytes.write(closing, end)
   return bytes
 }
 
@@ -117,7 +137,11 @@ const headLength = (head: string): number => {
 }
 
 const between = ',"payloads":['
+const closing = "]}\n"
+const comma = 44
 const opening = '{"checksum":"'
+/** What precedes the bytes that the checksum is of, which is not known yet. */
+const unchecked = `\n${opening}00000000",`
 const prefix = opening.length + 8 + 2
 
 const isFormatted = Schema.is(Schema.Struct({ format: Schema.Number }))

@@ -28,8 +28,10 @@ export interface QueueFile extends QueueUpkeep.Upkeep {
 
 /** An append on its way. */
 interface Appending {
-  readonly entries: ReadonlyArray<QueueFrame.Entry>
   readonly records: ReadonlyArray<QueueFrame.Record>
+  /** Their JSON, and about how many bytes they need. */
+  readonly text: string
+  readonly size: number
   readonly seals: boolean
   /** Which of its records had an effect, once they are written; nothing if they lie behind a seal. */
   applied: ReadonlyArray<boolean> | undefined
@@ -37,17 +39,17 @@ interface Appending {
   failure: TransportError.TransportError | undefined
 }
 
-export const make = (store: Store, path: string, options: QueueUpkeep.Options): QueueFile => {
+/** `watch` is called once, when somebody waits for the first time: who only offers need not hear of what others write. */
+export const make = (store: Store, path: string, options: QueueUpkeep.Options, watch: () => void): QueueFile => {
   let waiting = 0
+  let watched = false
   /** Whether there may be something new that nobody has looked at, because nobody waited. */
   let hinted = false
-  /** Written, and not read back yet. */
-  let written: ReadonlyArray<QueueReader.Own> = []
   const signal = Queue.makeSignal()
 
   const open = (number: number) => {
     const log = OpenLog.make<Appending>(store, Segments.pathOf(path, number), {
-      sizeOf: ({ entries }) => QueueFrame.sizeOf(entries),
+      sizeOf: ({ size }) => size,
       written: () => opened.seen,
       // What is not written is not applied, and is tried again on the next segment.
       write: (batch) =>
@@ -57,16 +59,7 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     const opened: QueueReader.Segment<Appending> = { number, log, seen: 0, isPublished: number === 0, snapshot: 0 }
     return opened
   }
-  const reader = QueueReader.make<Appending>(store, path, {
-    open,
-    own: (buffer, start, end) => {
-      const [next] = written
-      if (next === undefined || next.frame.length !== end - start + 2) return undefined
-      if (next.frame.compare(buffer, start, end, 1, next.frame.length - 1) !== 0) return undefined
-      written = written.slice(1)
-      return next
-    }
-  })
+  const reader = QueueReader.make<Appending>(store, path, open)
   const catchUp = () => {
     while (reader.catchUp(Number.POSITIVE_INFINITY));
   }
@@ -79,28 +72,17 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
       return { end: segment.seen }
     }
     const own = framed(batch)
-    const bytes = Buffer.concat(own.map(({ frame }) => frame))
+    const bytes = joined(own.map(({ frame }) => frame))
     LogFile.append(log.file(), bytes)
     const size = LogFile.size(log.file())
     // All of them, before any is read back: one turn may write several batches.
-    written = [...written, ...own]
+    reader.wrote(own)
     return {
       end: size ?? segment.seen + bytes.length,
       afterwards: () => {
-        // Where nobody came between, what would be read back is known.
-        const isNext = () => segment === reader.segment() && reader.isNext(size, bytes.length)
-        const folded = LogFile.caught(() => foldOwn(own, isNext() && !own.some(({ seals }) => seals)))
+        const folded = LogFile.caught(() => reader.fold(segment, own, size))
         if (Result.isFailure(folded)) for (const append of batch) append.failure = folded.failure
       }
-    }
-  }
-
-  const foldOwn = (own: ReadonlyArray<QueueReader.Own>, isNext: boolean) => {
-    try {
-      if (isNext) for (const one of own) reader.fold(one)
-      else catchUp()
-    } finally {
-      written = written.filter((one) => !own.includes(one))
     }
   }
 
@@ -118,13 +100,17 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
   }
   const framedAs = (seals: boolean, appends: ReadonlyArray<Appending>): QueueReader.Own => {
     const at = store.clock.currentTimeMillisUnsafe()
-    const header = { at, writer: store.writer() }
-    const entries = appends.flatMap(({ entries }) => entries)
+    const writer = store.writer()
+    const records = appends.flatMap(({ records }) => records)
+    const text = appends.map(({ text }) => text).join(",")
     return {
       at,
+      writer,
       seals,
-      frame: seals ? QueueFrame.encode({ ...header, sealed: true }, entries, 2) : QueueFrame.encode(header, entries, 1),
-      records: appends.flatMap(({ records }) => records),
+      frame: seals
+        ? QueueFrame.encode({ at, writer, sealed: true }, records, text, reader.textOf, 2)
+        : QueueFrame.encode({ at, writer }, records, text, reader.textOf, 1),
+      records,
       applied: (applied) => {
         let start = 0
         for (const append of appends) append.applied = applied.slice(start, (start += append.records.length))
@@ -161,9 +147,11 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     { durable, seals }: { readonly durable: boolean; readonly seals: boolean }
   ): Effect.Effect<ReadonlyArray<boolean> | undefined, TransportError.TransportError> =>
     Effect.callback((resume) => {
-      const entries = records.map((record) => QueueFrame.entry(record, reader.textOf))
-      if (QueueFrame.sizeOf(entries) * 3 > limit && QueueFrame.bytesOf(entries) > limit) return resume(tooLarge)
-      const item: Appending = { entries, records, seals, applied: undefined, failure: undefined }
+      const text = QueueFrame.textOf(records)
+      const payloads = QueueFrame.payloadBytes(records)
+      if (text.length * 3 + payloads > limit && Buffer.byteLength(text) + payloads > limit) return resume(tooLarge)
+      const size = text.length + payloads
+      const item: Appending = { records, text, size, seals, applied: undefined, failure: undefined }
       const into = reader.segment()
       const done: LogFile.Done = (unwritten) => {
         const error = unwritten ?? item.failure
@@ -204,12 +192,12 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
   const append: Queue.Log["append"] = (records, { durable = true } = {}) =>
     Effect.suspend(() => {
       if (reader.seal() !== undefined) return Effect.andThen(upkeep.succeeded, append(records, { durable }))
-      const written = submit(records.map(QueueFrame.located), { durable, seals: false })
-      const { isPublished, number, seen } = reader.segment()
-      const ready = seen > 0 || number > 0 ? published("Queue.append") : created
-      return Effect.flatMap(seen > 0 && isPublished ? written : Effect.andThen(ready, written), (applied) =>
+      const written = Effect.flatMap(submit(records.map(QueueFrame.located), { durable, seals: false }), (applied) =>
         applied === undefined ? append(records, { durable }) : Effect.succeed(applied)
       )
+      const { isPublished, number, seen } = reader.segment()
+      if (seen > 0 && isPublished) return written
+      return Effect.andThen(seen > 0 || number > 0 ? published("Queue.append") : created, written)
     })
 
   const durable: Queue.Log["durable"] = (item) =>
@@ -223,7 +211,9 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
 
   const changed: Queue.Log["changed"] = (revision) =>
     Effect.suspend(() => {
-      if (hinted) LogFile.caught(look)
+      if (!watched) watch()
+      if (hinted || !watched) LogFile.caught(look)
+      watched = true
       waiting += 1
       return Effect.ensuring(
         signal.changed(revision),
@@ -269,6 +259,12 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options): 
     close: () => reader.segment().log.close(),
     ...upkeep
   }
+}
+
+/** One write for all of them; one alone is not copied. */
+const joined = (frames: ReadonlyArray<Buffer>): Buffer => {
+  const [first, ...more] = frames
+  return first !== undefined && more.length === 0 ? first : Buffer.concat(frames)
 }
 
 /** How much is folded before others get their turn. */

@@ -5,7 +5,7 @@
 import { Option, Schema } from "effect"
 import { QueueLog } from "@sartor/core"
 import * as Frame from "./Frame.ts"
-import type { Payload } from "./Payloads.ts"
+import { type Body, nowhere, type Payload } from "./Payloads.ts"
 
 export type Record = QueueLog.Record<Payload>
 
@@ -16,54 +16,51 @@ export const hasPayload = (record: Record): record is Record & { readonly payloa
 export const located = (record: QueueLog.Record): Record => {
   if (!("payload" in record)) return record as Record
   const text = JSON.stringify(record.payload)
-  return { ...record, payload: { segment: 0, position: 0, bytes: Buffer.byteLength(text), text } } as Record
+  return { ...record, payload: { bytes: Buffer.byteLength(text), text, body: nowhere, offset: 0 } } as Record
 }
 
-/** A record as it is written. */
-export interface Entry {
-  readonly text: string
-  readonly payload: string | undefined
+/** The JSON of records as they stand in a frame, without its brackets. */
+export const textOf = (records: ReadonlyArray<Record>): string =>
+  records
+    .map((record) => JSON.stringify(hasPayload(record) ? { ...record, payload: record.payload.bytes } : record))
+    .join(",")
+
+/** How many bytes the payloads of records have. */
+export const payloadBytes = (records: ReadonlyArray<Record>): number => {
+  let bytes = 0
+  for (const record of records) if (hasPayload(record)) bytes += record.payload.bytes
+  return bytes
 }
 
-/** `text` gives the JSON of a payload. */
-export const entry = (record: Record, text: (payload: Payload) => string): Entry =>
-  hasPayload(record)
-    ? { text: JSON.stringify({ ...record, payload: record.payload.bytes }), payload: text(record.payload) }
-    : { text: JSON.stringify(record), payload: undefined }
-
-export const sizeOf = (entries: ReadonlyArray<Entry>): number =>
-  entries.reduce((size, { payload, text }) => size + text.length + (payload?.length ?? 0), 0)
-
-export const bytesOf = (entries: ReadonlyArray<Entry>): number =>
-  entries.reduce((size, { payload, text }) => size + Buffer.byteLength(text) + Buffer.byteLength(payload ?? ""), 0)
-
-export const encode = (header: Frame.Header, entries: ReadonlyArray<Entry>, format: 1 | 2): Buffer => {
-  const payloads = entries.flatMap(({ payload }) => (payload === undefined ? [] : [payload]))
-  const records = `[${entries.map(({ text }) => text).join(",")}]`
-  return Frame.encode(header, records, { format: payloads.length > 0 ? 2 : format, payloads })
+/** `text` is the JSON of the records, and `read` gives that of a payload. */
+export const encode = (
+  header: Frame.Header,
+  records: ReadonlyArray<Record>,
+  text: string,
+  read: (payload: Payload) => string,
+  format: 1 | 2
+): Buffer => {
+  const payloads: Array<Frame.Payload> = []
+  for (const record of records) {
+    if (hasPayload(record)) payloads.push({ bytes: record.payload.bytes, text: read(record.payload) })
+  }
+  return Frame.encode(header, `[${text}]`, { format: payloads.length > 0 ? 2 : format, payloads })
 }
 
-/** Tells the payloads of records where they lie, behind each other from a place of their segment. */
-export const place = (records: ReadonlyArray<Record>, segment: number, position: number): void => {
-  let next = position
+/** Tells the payloads of records where they lie: behind each other. */
+export const place = (records: ReadonlyArray<Record>, body: Body): void => {
+  let next = 0
   for (const record of records) {
     if (!hasPayload(record)) continue
-    record.payload.segment = segment
-    record.payload.position = next
+    record.payload.body = body
+    record.payload.offset = next
+    record.payload.text = undefined
     next += record.payload.bytes + 1
   }
 }
 
-/**
- * The records of a frame, whose payloads are in the buffer that it was read from; nothing if it isn't one of a queue. Their text
- * comes along if it is wanted.
- */
-export const records = (
-  frame: Frame.Frame,
-  buffer: Buffer,
-  end: number,
-  withText: boolean
-): Option.Option<ReadonlyArray<Record>> => {
+/** The records of a frame, which ends at a place of the buffer that it was read from; nothing if it isn't one of a queue. */
+export const records = (frame: Frame.Frame, end: number): Option.Option<ReadonlyArray<Record>> => {
   const decoded = decode(frame.records)
   if (Option.isNone(decoded)) return Option.none()
   const { body } = frame
@@ -71,9 +68,8 @@ export const records = (
   const found = decoded.value.map((record): Record => {
     if (!("payload" in record)) return record as Record
     const bytes = record.payload ?? 0
-    const text = withText ? buffer.toString("utf8", next, next + bytes) : undefined
     next += bytes + 1
-    return { ...record, payload: { segment: 0, position: 0, bytes, text } }
+    return { ...record, payload: { bytes, text: undefined, body: nowhere, offset: 0 } }
   })
   return next > end ? Option.none() : Option.some(found)
 }

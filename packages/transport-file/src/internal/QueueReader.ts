@@ -38,10 +38,10 @@ export interface QueueReader<Item> {
   readonly position: () => number | undefined
   /** Folds what is new; answers whether there may be more than the budget allowed. */
   readonly catchUp: (budget: number) => boolean
-  /** Whether a file of this size is what was folded and then so many bytes, which nobody came before. */
-  readonly isNext: (size: number | undefined, bytes: number) => boolean
-  /** Folds a frame of our own that lies there. */
-  readonly fold: (own: Own) => void
+  /** Tells of frames of our own, once they are written: what they say is known when they are met. */
+  readonly wrote: (own: ReadonlyArray<Own>) => void
+  /** Folds all up to frames of our own and these, after which the file had a size. */
+  readonly fold: (into: Segment<Item>, own: ReadonlyArray<Own>, size: number | undefined) => void
   /** The JSON of a payload. */
   readonly textOf: (payload: Payloads.Payload) => string
   /** Up to where the segment must be synced for what was folded, or for the offer of one message only; nothing if it is. */
@@ -51,22 +51,17 @@ export interface QueueReader<Item> {
   readonly cleaned: () => void
 }
 
-export interface Options<Item> {
-  readonly open: (number: number) => Segment<Item>
-  /** The frame of our own that lies in a line: what it says is known, and need not be read. */
-  readonly own: (buffer: Buffer, start: number, end: number) => Own | undefined
-}
-
 export interface Own {
   readonly frame: Buffer
   readonly at: number
+  readonly writer: string
   readonly records: ReadonlyArray<QueueFrame.Record>
   readonly seals: boolean
   /** Hears what became of the records. */
   readonly applied: (applied: ReadonlyArray<boolean>) => void
 }
 
-export const make = <Item>(store: Store, path: string, { open, own }: Options<Item>): QueueReader<Item> => {
+export const make = <Item>(store: Store, path: string, open: (number: number) => Segment<Item>): QueueReader<Item> => {
   let state = QueueLog.make<Payloads.Payload>()
   let segment = open(0)
   let generation = 0
@@ -74,6 +69,8 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
   let seal: Seal | undefined
   let cluttered = false
   let lost = false
+  /** Frames of our own that were written and not met yet. */
+  let written: ReadonlyArray<Own> = []
   /** Where the file ended when reading on began. */
   let goal = 0
   /** Up to where the file must be synced for the offers up to a number, as far as it was not when they were folded. */
@@ -82,19 +79,14 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
 
   const apply = (records: ReadonlyArray<QueueFrame.Record>, at: number) => {
     const heard = store.monotonicMillis()
-    return records.map((record) => {
-      const applied = state.apply(record, at, heard)
-      if (applied && QueueFrame.hasPayload(record)) store.payloads.remember(record.payload)
-      return applied
-    })
+    return records.map((record) => state.apply(record, at, heard))
   }
 
-  /** Applies a frame of our own, which begins at a place of the segment. */
-  const applyOwn = ({ at, frame, records }: Own, position: number) => {
-    if (records.some(QueueFrame.hasPayload)) {
-      QueueFrame.place(records, segment.number, position + Frame.bodyOf(frame))
-    }
-    return apply(records, at)
+  /** Tells the payloads of a frame where they lie. */
+  const place = (records: ReadonlyArray<QueueFrame.Record>, position: number, length: number): Payloads.Body => {
+    const body = { segment: segment.number, position, length, bytes: undefined }
+    QueueFrame.place(records, body)
+    return body
   }
 
   /** The offers folded so far need what was folded so far. */
@@ -109,22 +101,52 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
     store.warn(segment.log.path, `the line at byte ${position} is damaged and was stepped over; leave it as it is`)
   const onLine: Lines.OnLine = (buffer, start, end, position) => {
     if (seal !== undefined) return
-    const known = own(buffer, start, end)
-    if (known !== undefined) {
-      known.applied(applyOwn(known, position - 1))
-      if (known.seals) seal = { position, records: known.records, since: store.monotonicMillis() }
-      return
-    }
     const frame = Frame.decode(buffer, start, end)
     if (frame === "newer") throw newer(segment.log.path)
-    // What lies further back would be forgotten at once.
-    const isRecent = goal - position < Payloads.capacity
-    const records = frame === "damaged" ? Option.none() : QueueFrame.records(frame, buffer, end, isRecent)
-    if (frame === "damaged" || Option.isNone(records)) return damaged(position)
-    if (frame.body !== undefined) QueueFrame.place(records.value, segment.number, position + frame.body - start)
+    if (frame === "damaged") return damaged(position)
+    const own = written.find(({ writer }) => writer === frame.writer)
+    const records = own === undefined ? Option.getOrUndefined(QueueFrame.records(frame, end)) : own.records
+    if (records === undefined) return damaged(position)
+    if (frame.body !== undefined) {
+      const body = place(records, position + frame.body - start, end - frame.body)
+      // What lies further back would be forgotten at once.
+      const isRecent = goal - position < Payloads.capacity
+      if (isRecent) store.payloads.remember(body, Buffer.from(buffer.subarray(frame.body, end)))
+    }
     if (frame.snapshot !== undefined) segment.snapshot = frame.snapshot
-    apply(records.value, frame.at)
-    if (frame.sealed === true) seal = { position, records: records.value, since: store.monotonicMillis() }
+    const applied = apply(records, frame.at)
+    if (frame.sealed === true) seal = { position, records, since: store.monotonicMillis() }
+    if (own === undefined) return
+    own.applied(applied)
+    forget([own])
+  }
+
+  const forget = (own: ReadonlyArray<Own>) => {
+    written = written.filter((one) => !own.includes(one))
+  }
+
+  /** Folds what lies before a frame of our own, and then that without reading it. Answers whether it could. */
+  const foldUnread = (own: Own, size: number): boolean => {
+    const start = size - own.frame.length
+    if (generation !== segment.log.generation() || seal !== undefined || cursor.position > start) return false
+    if (cursor.position < start) {
+      goal = start
+      Lines.forwards(read, cursor, start, Number.POSITIVE_INFINITY, onLine, damaged)
+      mark()
+    }
+    // It was not met: so it is what is left of the file, because that is as long as it.
+    if (cursor.position !== start || cursor.skipping !== undefined || seal !== undefined || !written.includes(own)) {
+      return false
+    }
+    if (own.records.some(QueueFrame.hasPayload)) {
+      const from = Frame.bodyOf(own.frame)
+      const bytes = own.frame.subarray(from, -1)
+      store.payloads.remember(place(own.records, start + from, bytes.length), bytes)
+    }
+    own.applied(apply(own.records, own.at))
+    cursor.position = segment.seen = size
+    mark()
+    return true
   }
 
   const enter = (next: Segment<Item>, position: number) => {
@@ -203,23 +225,31 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
   /** The JSON of a payload; throws a TransportError. */
   const textOf = (payload: Payloads.Payload): string => {
     if (payload.text !== undefined) return payload.text
-    if (payload.segment !== segment.number) relocate()
-    const buffer = Buffer.allocUnsafe(payload.bytes)
-    const found = LogFile.read(segment.log.file(), buffer, payload.bytes, payload.position)
-    if (found < payload.bytes)
-      throw LogFile.failure("corrupt", segment.log.path, `was cut at byte ${payload.position + found}`)
-    return buffer.toString("utf8", 0, found)
+    if (payload.body.bytes === undefined && payload.body.segment !== segment.number) relocate()
+    const { body, bytes, offset } = payload
+    return (body.bytes ?? readBody(body)).toString("utf8", offset, offset + bytes)
+  }
+
+  /** All of it: whoever takes what lies there takes what lies behind it next. */
+  const readBody = (body: Payloads.Body): Buffer => {
+    const bytes = Buffer.allocUnsafe(body.length)
+    const found = read(bytes, bytes.length, body.position)
+    if (found < bytes.length) {
+      throw LogFile.failure("corrupt", segment.log.path, `was cut at byte ${body.position + found}`)
+    }
+    store.payloads.remember(body, bytes)
+    return bytes
   }
 
   /** Finds the payloads again that lie in an earlier segment: in the state that this one starts with. */
   const relocate = () => {
     const start = QueueLog.make<Payloads.Payload>()
-    const { number, snapshot } = segment
+    const { snapshot } = segment
     const onFrame: Lines.OnLine = (buffer, from, end, position) => {
       const frame = Frame.decode(buffer, from, end)
       if (typeof frame === "string") return
-      for (const records of Option.toArray(QueueFrame.records(frame, buffer, end, false))) {
-        if (frame.body !== undefined) QueueFrame.place(records, number, position + frame.body - from)
+      for (const records of Option.toArray(QueueFrame.records(frame, end))) {
+        if (frame.body !== undefined) place(records, position + frame.body - from, end - frame.body)
         for (const record of records) start.apply(record, frame.at, 0)
       }
     }
@@ -227,9 +257,9 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
     while (Lines.forwards(read, from, snapshot, Number.POSITIVE_INFINITY, onFrame, () => {}));
     for (const { id, payload } of state.items.values()) {
       const moved = start.items.get(id)?.payload
-      if (payload === undefined || payload.segment === number || moved === undefined) continue
-      payload.segment = number
-      payload.position = moved.position
+      if (payload === undefined || payload.body.segment === segment.number || moved === undefined) continue
+      payload.body = moved.body
+      payload.offset = moved.offset
     }
   }
 
@@ -239,11 +269,18 @@ export const make = <Item>(store: Store, path: string, { open, own }: Options<It
     seal: () => seal,
     position: () => (cursor.skipping === undefined ? cursor.position : undefined),
     catchUp,
-    isNext: (size, bytes) => size === cursor.position + bytes && generation === segment.log.generation(),
-    fold: (own) => {
-      own.applied(applyOwn(own, cursor.position))
-      cursor.position = segment.seen = cursor.position + own.frame.length
-      mark()
+    wrote: (own) => {
+      written = [...written, ...own]
+    },
+    fold: (into, own, size) => {
+      try {
+        const [only, ...more] = own
+        const isUsual = only !== undefined && more.length === 0 && !only.seals
+        if (isUsual && into === segment && size !== undefined && foldUnread(only, size)) return
+        while (catchUp(Number.POSITIVE_INFINITY));
+      } finally {
+        forget(own)
+      }
     },
     textOf,
     unsynced: (item) => {

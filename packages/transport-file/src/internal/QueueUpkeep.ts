@@ -16,9 +16,10 @@ export interface Upkeep {
   readonly isWasteful: () => boolean
   /** Writes the next segment; a failure leaves everything as it was. */
   readonly compact: Effect.Effect<void, TransportError.TransportError>
-  readonly isCluttered: () => boolean
-  /** Removes what is left of earlier segments. */
-  readonly clean: Effect.Effect<void, TransportError.TransportError>
+  /** The number of the segment that counts, if there may be something left of earlier ones. */
+  readonly cluttered: () => number | undefined
+  /** Removes what is left of the segments before one that counts, or did. */
+  readonly clean: (number: number) => Effect.Effect<void, TransportError.TransportError>
   /** Removes all of its files, unless there is something in it. */
   readonly remove: Effect.Effect<void, TransportError.TransportError>
 }
@@ -102,14 +103,18 @@ export const make = <Item>(store: Store, path: string, options: Options, log: Lo
       return isDue && seen > 2 * needed() && !isRivalled()
     },
     compact,
-    isCluttered: () => reader.isCluttered() && reader.seal() === undefined && reader.segment().number > 0,
-    clean: Effect.andThen(
-      Effect.suspend(() => log.published("Queue.compact")),
-      LogFile.attempt("Queue.compact", () => {
-        reader.cleaned()
-        Segments.clean(store, path, reader.segment().number)
-      })
-    ),
+    cluttered: () => {
+      const { number } = reader.segment()
+      return reader.isCluttered() && reader.seal() === undefined && number > 0 ? number : undefined
+    },
+    clean: (number: number) =>
+      Effect.andThen(
+        Effect.suspend(() => log.published("Queue.compact")),
+        LogFile.attempt("Queue.compact", () => {
+          if (number === reader.segment().number) reader.cleaned()
+          Segments.clean(store, path, number)
+        })
+      ),
     remove: Effect.gen(function* () {
       const operation = "Queue.delete"
       // What is on its way would be acknowledged, and then be gone.

@@ -7,12 +7,16 @@ export interface Recent<A> {
 
 export const make = <A>(capacity: number, forget: (value: A) => boolean): Recent<A> => {
   const entries = new Map<string, A>()
+  /** What was used last. */
+  let latest: { readonly key: string; readonly value: A } | undefined
   return {
     get: (key, make) => {
+      if (latest?.key === key) return latest.value
       const found = entries.get(key)
       const value = found ?? make()
       if (found !== undefined) entries.delete(key)
       entries.set(key, value)
+      latest = { key, value }
       if (entries.size > capacity) {
         for (const [other, candidate] of entries) {
           if (other !== key && forget(candidate)) entries.delete(other)
