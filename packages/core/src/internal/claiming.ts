@@ -1,6 +1,7 @@
 import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, type Scope } from "effect"
 import type { Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
+import type { TransportError } from "../TransportError.ts"
 import { monotonicMillis } from "./clock.ts"
 import * as renewing from "./renewing.ts"
 import { make as makeSettling } from "./settling.ts"
@@ -13,6 +14,8 @@ interface Line {
   readonly picked: Set<string>
   /** Claimed for whoever comes next, first to last. */
   readonly ahead: Array<Claimed>
+  /** Claims the next message before anybody looks at it. */
+  standing: Standing | undefined
   takers: number
   /** Whether it is about to be looked at whether anybody still comes for what is claimed ahead. */
   watched: boolean
@@ -23,6 +26,16 @@ interface Claimed {
   readonly nonce: string
   readonly hold: renewing.Hold
 }
+
+interface Standing {
+  readonly log: Log
+  readonly claim: string
+  /** Whether it is known to be written. */
+  written: boolean
+}
+
+/** What comes of looking for a message: ready ones that are to be claimed, or one that is claimed already. */
+type Found = ReadonlyArray<QueueLog.Item<unknown>> | (Claimed & { readonly item?: QueueLog.Item<unknown> })
 
 interface Terms {
   readonly only: string | undefined
@@ -46,11 +59,13 @@ export const make = Effect.fnUntraced(function* (
   const leases = yield* renewing.make
   const settling = yield* makeSettling
   const watching = yield* FiberSet.make()
+  /** Where a standing claim got nothing: the next one stands there after a message, so that who waits in vain is silent. */
+  const vain = new WeakSet<Log>()
 
   const lineOf = (queue: string) => {
     let line = lines.get(queue)
     if (line === undefined) {
-      line = { gate: turnstile.make(), picked: new Set(), ahead: [], takers: 0, watched: false }
+      line = { gate: turnstile.make(), picked: new Set(), ahead: [], standing: undefined, takers: 0, watched: false }
       lines.set(queue, line)
     }
     line.takers += 1
@@ -60,10 +75,23 @@ export const make = Effect.fnUntraced(function* (
     leases.letGo(hold)
     return settling.begin(hold.held.log, settle(hold.held.log, id, { type: "released", id, claim: nonce }))
   }
+  const withdraw = (line: Line) => {
+    const { standing } = line
+    if (standing === undefined) return Effect.void
+    line.standing = undefined
+    vain.add(standing.log)
+    return settling.begin(standing.log, Effect.ignore(standing.log.append([withdrawn(standing)], { durable: false })))
+  }
   const leave = (queue: string, line: Line) =>
     Effect.suspend(() => {
       line.takers -= 1
-      if (line.takers > 0 || line.watched) return Effect.void
+      if (line.takers > 0) return Effect.void
+      if (line.standing !== undefined) return Effect.andThen(withdraw(line), rested(queue, line))
+      return rested(queue, line)
+    })
+  const rested = (queue: string, line: Line) =>
+    Effect.suspend(() => {
+      if (line.watched) return Effect.void
       if (line.ahead.length === 0) return Effect.sync(() => lines.delete(queue))
       line.watched = true
       return FiberSet.run(watching, Effect.delay(rest(queue, line), patience))
@@ -76,14 +104,67 @@ export const make = Effect.fnUntraced(function* (
       return Effect.forEach(line.ahead.splice(0), giveBack, { discard: true })
     })
   yield* Effect.addFinalizer(() =>
-    Effect.forEach(lines.values(), ({ ahead }) => Effect.forEach(ahead.splice(0), giveBack), { discard: true })
+    Effect.forEach(
+      lines.values(),
+      (line) => Effect.andThen(withdraw(line), Effect.forEach(line.ahead.splice(0), giveBack)),
+      { discard: true }
+    )
   )
 
+  /** Asks for the next message, whenever it comes: who waits need not write that he takes it once it is there. */
+  const stand = Effect.fnUntraced(function* (log: Log, line: Line, { lease }: Terms) {
+    const { owner } = logs
+    const standing: Standing = { log, claim: yield* makeNonce, written: false }
+    const awaited: QueueLog.Record = {
+      type: "awaited",
+      claim: standing.claim,
+      until: (yield* Clock.currentTimeMillis) + standingFor,
+      lease,
+      owner
+    }
+    // A dead process gets nothing more.
+    const gone = [...log.state.awaiting.values()].filter(({ owner }) => logs.isGone(owner)).map(withdrawn)
+    line.standing = standing
+    const written = Effect.map(log.append([...gone, awaited], { durable: false }), (applied) => {
+      standing.written = true
+      if (applied.at(-1) === false && line.standing === standing) line.standing = undefined
+    })
+    // What became of it is not known if it fails: it counts until it is withdrawn.
+    yield* settling.begin(log, Effect.ignore(written))
+  })
+
+  /** What the standing claim has got. */
+  const given = (log: Log, line: Line): Found | undefined => {
+    const { standing } = line
+    if (standing === undefined || log.state.awaiting.has(standing.claim)) return undefined
+    const { claim: nonce } = standing
+    for (const item of log.state.inFlight) {
+      const { claim, id } = item
+      if (claim?.id !== nonce) continue
+      line.standing = undefined
+      return { item, id, nonce, hold: leases.hold({ log, id, claim: nonce, lease: claim.lease }) }
+    }
+    if (standing.written) {
+      line.standing = undefined
+      vain.add(log)
+    }
+    return undefined
+  }
+
   /** Waits for what comes next, or is the only one wanted: it is claimed already, or nobody here is about to claim it. */
-  const pick = Effect.fnUntraced(function* (log: Log, { ahead, picked }: Line, { only, prefetch }: Terms) {
+  const pick = Effect.fnUntraced(function* (
+    log: Log,
+    line: Line,
+    terms: Terms
+  ): Effect.fn.Return<Found, TransportError> {
+    const { ahead, picked } = line
+    const { only, prefetch } = terms
+    let since: number | undefined
     while (true) {
       const revision = log.revision()
       yield* log.glance
+      const got = given(log, line)
+      if (got !== undefined) return got
       const now = yield* Clock.currentTimeMillis
       const ready = log.state.next(now, picked, prefetch)
       const [claimed] = ahead
@@ -103,7 +184,14 @@ export const make = Effect.fnUntraced(function* (
         for (const { id } of found) picked.add(id)
         return found
       }
-      const wait = untilNext(log.state, now, monotonic)
+      since ??= monotonic
+      let wait = untilNext(log.state, now, monotonic)
+      // Not where nothing ever was: nobody is to make a queue by waiting for it.
+      if (only === undefined && line.standing === undefined && log.state.items.size > 0 && !vain.has(log)) {
+        const idle = monotonic - since
+        if (idle >= standingAfter) yield* stand(log, line, terms)
+        else wait = Math.min(wait, standingAfter - idle)
+      }
       const changed = log.changed(revision)
       yield* Effect.interruptible(wait === Number.POSITIVE_INFINITY ? changed : Effect.timeoutOption(changed, wait))
     }
@@ -112,11 +200,14 @@ export const make = Effect.fnUntraced(function* (
   /** Answers the first of those that nobody else was faster to claim; the others are ahead. */
   const claimAll = Effect.fnUntraced(function* (
     log: Log,
-    { ahead, picked }: Line,
+    line: Line,
     { lease }: Terms,
     found: ReadonlyArray<QueueLog.Item<unknown>>
   ) {
-    const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+    const { ahead, picked, standing } = line
+    // It is for one message, and this is one.
+    line.standing = undefined
+    const nonce = yield* makeNonce
     const [id = "", ...more] = found.map(({ id }) => id)
     const over = found[0]?.claim?.id
     const record: QueueLog.Record = {
@@ -128,12 +219,16 @@ export const make = Effect.fnUntraced(function* (
       lease,
       owner: logs.owner
     }
+    const records = standing === undefined ? [record] : [record, withdrawn(standing)]
+    const append = log.append(records, { durable: false })
     // First the offers: a sender may be flushing them at this moment, and what is written meanwhile would have to wait for that.
-    yield* Effect.ensuring(
-      Effect.andThen(log.durable(newest(found)), log.append([record], { durable: false })),
-      Effect.sync(() => {
-        for (const { id } of found) picked.delete(id)
-      })
+    yield* Effect.andThen(log.durable(newest(found)), append).pipe(
+      Effect.onError(() => Effect.sync(() => (line.standing ??= standing))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const { id } of found) picked.delete(id)
+        })
+      )
     )
     const claimed = found
       .filter(({ id }) => isHeld(log, id, nonce))
@@ -147,8 +242,14 @@ export const make = Effect.fnUntraced(function* (
   const attempt = Effect.fnUntraced(function* (log: Log, line: Line, terms: Terms) {
     const { enter, leave } = line.gate
     const left = <A, E>(work: Effect.Effect<A, E>) => Effect.ensuring(work, leave)
-    const claim = (next: Claimed | ReadonlyArray<QueueLog.Item<unknown>>) =>
-      "nonce" in next ? Effect.succeed(next) : claimAll(log, line, terms, next)
+    const claim = (next: Found): Effect.Effect<Claimed | undefined, TransportError> => {
+      if (!("nonce" in next)) return claimAll(log, line, terms, next)
+      if (next.item === undefined) return Effect.succeed(next)
+      return Effect.as(
+        Effect.onError(log.durable(next.item), () => giveBack(next)),
+        next
+      )
+    }
     const picked = pick(log, line, terms)
     yield* enter
     // Others look while this is written; but where several are claimed they wait for what is ahead then.
@@ -166,6 +267,7 @@ export const make = Effect.fnUntraced(function* (
     // Copied now: another process may settle the message at any time, and then its payload goes.
     const { attempt, offeredAt, priority } = held
     const payload = yield* Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold)))
+    vain.delete(log)
     return { claimed, message: { id, payload, priority, attempt, offeredAt } }
   })
 
@@ -228,6 +330,10 @@ export const make = Effect.fnUntraced(function* (
   return { take, settled: settling.settled }
 })
 
+const makeNonce = Effect.map(Random.nextIntBetween(0, 2 ** 48), (number) => number.toString(36))
+
+const withdrawn = ({ claim }: Pick<Standing, "claim">): QueueLog.Record => ({ type: "withdrawn", claim })
+
 /** It outlives this process once it is written. What a power cut undoes is delivered again. */
 const settle = (log: Log, id: string, record: QueueLog.Record) =>
   Effect.asVoid(
@@ -255,6 +361,10 @@ const newest = (items: ReadonlyArray<QueueLog.Item<unknown>>) =>
 
 /** When a delay from now is over. One without end is over when the calendar is, because JSON has no infinity. */
 export const dueAfter = (now: number, delay: Duration.Input) => Math.min(now + Duration.toMillis(delay), endOfTime)
+
+/** Who has waited so long may wait longer: then a claim stands, for so long. In milliseconds. */
+const standingAfter = 5
+const standingFor = 15_000
 
 /** After so long without a taker what was claimed ahead is given back. */
 const patience = "1 second"

@@ -316,7 +316,8 @@ export const make = Effect.fnUntraced(function* (
   const remove = Effect.gen(function* () {
     const operation = "Queue.delete"
     const sequence = tail.position()
-    if (state.items.size > 0 || sequence === 0) return
+    // Who reads the queue anew must know of all who wait for a message.
+    if (state.items.size > 0 || state.awaiting.size > 0 || sequence === 0) return
     const old = large.splice(0)
     const replaces = yield* Snapshot.revision(blobs, queue)
     // A state that is kept must not come back when what superseded it is gone.
