@@ -146,7 +146,7 @@ it.live(
           const wait = Effect.gen(function* () {
             const log = () => fs.readFileSync(queueFile(directory, "jobs"), "utf8").split('"awaited"').length
             const before = log()
-            const taker = yield* child("take", directory, "jobs")
+            const taker = yield* child("drain", directory, "jobs")
             yield* Driver.eventually(Effect.sync(log), (count) => count > before)
             taker.process.kill("SIGKILL")
             yield* taker.ended

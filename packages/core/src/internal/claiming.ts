@@ -133,6 +133,10 @@ export const make = Effect.fnUntraced(function* (
     yield* settling.begin(log, Effect.ignore(written))
   })
 
+  // Not where nothing ever was, because nobody is to make a queue by waiting for it; nor for longer, should this process die.
+  const mayStand = (log: Log, { lease, only }: Terms) =>
+    only === undefined && lease <= standingFor && log.state.items.size > 0 && !vain.has(log)
+
   /** What the standing claim has got. */
   const given = (log: Log, line: Line): Found | undefined => {
     const { standing } = line
@@ -186,8 +190,7 @@ export const make = Effect.fnUntraced(function* (
       }
       since ??= monotonic
       let wait = untilNext(log.state, now, monotonic)
-      // Not where nothing ever was: nobody is to make a queue by waiting for it.
-      if (only === undefined && line.standing === undefined && log.state.items.size > 0 && !vain.has(log)) {
+      if (line.standing === undefined && mayStand(log, terms)) {
         const idle = monotonic - since
         if (idle >= standingAfter) yield* stand(log, line, terms)
         else wait = Math.min(wait, standingAfter - idle)
