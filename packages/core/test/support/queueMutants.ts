@@ -101,6 +101,7 @@ const unused = "gives back, uncounted, what was claimed ahead and nobody came fo
 const closed = "gives back what was claimed ahead when an opening is closed"
 const rest = "hands a message to who waits for a while already, each to one, as its first attempt"
 const patient = "hands what is offered to who waits for longest"
+const due = "hands what has become due to who waits, and what comes then to others"
 const left = "leaves nothing to a take that was interrupted after it had waited for a while"
 const flow = "delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails"
 const abroad = "delivers across openings, and settles and revives there"
@@ -706,6 +707,11 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
       return effective
     })
   ),
+  broken(due, "keeps the place of who has taken something else", {
+    log: (log) => ({
+      append: (records) => log.append(records.some(({ type }) => type === "claimed") ? records.slice(0, 1) : records)
+    })
+  }),
   broken(
     left,
     "keeps the place of who has stopped waiting",

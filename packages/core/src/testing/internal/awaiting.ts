@@ -56,6 +56,19 @@ export const awaiting = <Storage>(elsewhere: Elsewhere<Storage>): ReadonlyArray<
     })
   },
   {
+    name: "hands what has become due to who waits, and what comes then to others",
+    run: Effect.gen(function* () {
+      const queue = yield* used("due")
+      yield* queue.offer("due", { id: "later", payload: null, delay: 100 })
+      const held = yield* hold("due")
+      assert.deepStrictEqual([held.delivery.id, held.delivery.attempt], ["later", 1])
+      yield* queue.offer("due", { id: "next", payload: null })
+      assert.strictEqual(yield* queue.stateOf("due", "next"), "ready")
+      assert.strictEqual((yield* completed("due")).id, "next")
+      yield* held.close(Exit.void)
+    })
+  },
+  {
     name: "leaves nothing to a take that was interrupted after it had waited for a while",
     run: Effect.gen(function* () {
       const queue = yield* used("left")
