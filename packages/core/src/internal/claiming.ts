@@ -1,21 +1,21 @@
-import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, type Scope } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, FiberSet, type Scope } from "effect"
 import type { Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
 import type { TransportError } from "../TransportError.ts"
 import { monotonicMillis } from "./clock.ts"
+import { nonce as newNonce } from "./nonce.ts"
 import * as renewing from "./renewing.ts"
 import { make as makeSettling } from "./settling.ts"
+import * as standings from "./standings.ts"
 import * as turnstile from "./turnstile.ts"
 
 /** Those who take from one queue in this process. Only the first of them looks: a message wakes one, and not all. */
-interface Line {
+interface Line extends standings.Place {
   readonly gate: turnstile.Turnstile
   /** Messages that somebody is about to claim. */
   readonly picked: Set<string>
   /** Claimed for whoever comes next, first to last. */
   readonly ahead: Array<Claimed>
-  /** Claims the next message before anybody looks at it. */
-  standing: Standing | undefined
   takers: number
   /** Whether it is about to be looked at whether anybody still comes for what is claimed ahead. */
   watched: boolean
@@ -25,13 +25,6 @@ interface Claimed {
   readonly id: string
   readonly nonce: string
   readonly hold: renewing.Hold
-}
-
-interface Standing {
-  readonly log: Log
-  readonly claim: string
-  /** Whether it is known to be written. */
-  written: boolean
 }
 
 /** What comes of looking for a message: ready ones that are to be claimed, or one that is claimed already. */
@@ -59,8 +52,7 @@ export const make = Effect.fnUntraced(function* (
   const leases = yield* renewing.make
   const settling = yield* makeSettling
   const watching = yield* FiberSet.make()
-  /** Where a standing claim got nothing: the next one stands there after a message, so that who waits in vain is silent. */
-  const vain = new WeakSet<Log>()
+  const { begin, given, standsAfter, succeeded, withdraw } = standings.make(logs, settling)
 
   const lineOf = (queue: string) => {
     let line = lines.get(queue)
@@ -74,13 +66,6 @@ export const make = Effect.fnUntraced(function* (
   const giveBack = ({ hold, id, nonce }: Claimed) => {
     leases.letGo(hold)
     return settling.begin(hold.held.log, settle(hold.held.log, id, { type: "released", id, claim: nonce }))
-  }
-  const withdraw = (line: Line) => {
-    const { standing } = line
-    if (standing === undefined) return Effect.void
-    line.standing = undefined
-    vain.add(standing.log)
-    return settling.begin(standing.log, Effect.ignore(standing.log.append([withdrawn(standing)], { durable: false })))
   }
   const leave = (queue: string, line: Line) =>
     Effect.suspend(() => {
@@ -111,48 +96,9 @@ export const make = Effect.fnUntraced(function* (
     )
   )
 
-  /** Asks for the next message, whenever it comes: who waits need not write that he takes it once it is there. */
-  const stand = Effect.fnUntraced(function* (log: Log, line: Line, { lease }: Terms) {
-    const { owner } = logs
-    const standing: Standing = { log, claim: yield* makeNonce, written: false }
-    const awaited: QueueLog.Record = {
-      type: "awaited",
-      claim: standing.claim,
-      until: (yield* Clock.currentTimeMillis) + standingFor,
-      lease,
-      owner
-    }
-    // A dead process gets nothing more.
-    const gone = [...log.state.awaiting.values()].filter(({ owner }) => logs.isGone(owner)).map(withdrawn)
-    line.standing = standing
-    const written = Effect.map(log.append([...gone, awaited], { durable: false }), (applied) => {
-      standing.written = true
-      if (applied.at(-1) === false && line.standing === standing) line.standing = undefined
-    })
-    // What became of it is not known if it fails: it counts until it is withdrawn.
-    yield* settling.begin(log, Effect.ignore(written))
-  })
-
-  // Not where nothing ever was, because nobody is to make a queue by waiting for it; nor for longer, should this process die.
-  const mayStand = (log: Log, { lease, only }: Terms) =>
-    only === undefined && lease <= standingFor && log.state.items.size > 0 && !vain.has(log)
-
-  /** What the standing claim has got. */
-  const given = (log: Log, line: Line): Found | undefined => {
-    const { standing } = line
-    if (standing === undefined || log.state.awaiting.has(standing.claim)) return undefined
-    const { claim: nonce } = standing
-    for (const item of log.state.inFlight) {
-      const { claim, id } = item
-      if (claim?.id !== nonce) continue
-      line.standing = undefined
-      return { item, id, nonce, hold: leases.hold({ log, id, claim: nonce, lease: claim.lease }) }
-    }
-    if (standing.written) {
-      line.standing = undefined
-      vain.add(log)
-    }
-    return undefined
+  const holding = (log: Log, { claim, item }: standings.Given): Found => {
+    const { id } = item
+    return { item, id, nonce: claim.id, hold: leases.hold({ log, id, claim: claim.id, lease: claim.lease }) }
   }
 
   /** Waits for what comes next, or is the only one wanted: it is claimed already, or nobody here is about to claim it. */
@@ -168,7 +114,7 @@ export const make = Effect.fnUntraced(function* (
       const revision = log.revision()
       yield* log.glance
       const got = given(log, line)
-      if (got !== undefined) return got
+      if (got !== undefined) return holding(log, got)
       const now = yield* Clock.currentTimeMillis
       const ready = log.state.next(now, picked, prefetch)
       const [claimed] = ahead
@@ -190,11 +136,9 @@ export const make = Effect.fnUntraced(function* (
       }
       since ??= monotonic
       let wait = untilNext(log.state, now, monotonic)
-      if (line.standing === undefined && mayStand(log, terms)) {
-        const idle = monotonic - since
-        if (idle >= standingAfter) yield* stand(log, line, terms)
-        else wait = Math.min(wait, standingAfter - idle)
-      }
+      const left = since + standsAfter(log, line, terms) - monotonic
+      if (left <= 0) yield* begin(log, line, terms)
+      else wait = Math.min(wait, left)
       const changed = log.changed(revision)
       yield* Effect.interruptible(wait === Number.POSITIVE_INFINITY ? changed : Effect.timeoutOption(changed, wait))
     }
@@ -210,7 +154,7 @@ export const make = Effect.fnUntraced(function* (
     const { ahead, picked, standing } = line
     // It is for one message, and this is one.
     line.standing = undefined
-    const nonce = yield* makeNonce
+    const nonce = yield* newNonce
     const [id = "", ...more] = found.map(({ id }) => id)
     const over = found[0]?.claim?.id
     const record: QueueLog.Record = {
@@ -222,7 +166,7 @@ export const make = Effect.fnUntraced(function* (
       lease,
       owner: logs.owner
     }
-    const records = standing === undefined ? [record] : [record, withdrawn(standing)]
+    const records = standing === undefined ? [record] : [record, standings.withdrawn(standing)]
     const append = log.append(records, { durable: false })
     // First the offers: a sender may be flushing them at this moment, and what is written meanwhile would have to wait for that.
     yield* Effect.andThen(log.durable(newest(found)), append).pipe(
@@ -270,7 +214,7 @@ export const make = Effect.fnUntraced(function* (
     // Copied now: another process may settle the message at any time, and then its payload goes.
     const { attempt, offeredAt, priority } = held
     const payload = yield* Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold)))
-    vain.delete(log)
+    succeeded(log)
     return { claimed, message: { id, payload, priority, attempt, offeredAt } }
   })
 
@@ -333,10 +277,6 @@ export const make = Effect.fnUntraced(function* (
   return { take, settled: settling.settled }
 })
 
-const makeNonce = Effect.map(Random.nextIntBetween(0, 2 ** 48), (number) => number.toString(36))
-
-const withdrawn = ({ claim }: Pick<Standing, "claim">): QueueLog.Record => ({ type: "withdrawn", claim })
-
 /** It outlives this process once it is written. What a power cut undoes is delivered again. */
 const settle = (log: Log, id: string, record: QueueLog.Record) =>
   Effect.asVoid(
@@ -364,10 +304,6 @@ const newest = (items: ReadonlyArray<QueueLog.Item<unknown>>) =>
 
 /** When a delay from now is over. One without end is over when the calendar is, because JSON has no infinity. */
 export const dueAfter = (now: number, delay: Duration.Input) => Math.min(now + Duration.toMillis(delay), endOfTime)
-
-/** Who has waited so long may wait longer: then a claim stands, for so long. In milliseconds. */
-const standingAfter = 5
-const standingFor = 15_000
 
 /** After so long without a taker what was claimed ahead is given back. */
 const patience = "1 second"
