@@ -48,7 +48,7 @@ export const awaiting = <Storage>(elsewhere: Elsewhere<Storage>): ReadonlyArray<
       const first = yield* Effect.forkScoped(completed("patient"), { startImmediately: true })
       yield* untilItWaits
       const second = yield* Effect.forkScoped(elsewhere(completed("patient")), { startImmediately: true })
-      yield* untilItWaits
+      yield* Effect.andThen(untilItWaits, untilItWaits)
       yield* queue.offer("patient", { id: "a", payload: null })
       yield* queue.offer("patient", { id: "b", payload: null })
       assert.strictEqual((yield* soon(Fiber.join(first))).id, "a")
