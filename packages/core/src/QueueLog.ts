@@ -43,6 +43,20 @@ export interface Item<P = Schema.Json> {
 }
 
 /**
+ * A claim that waits for the next message.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Awaiting {
+  readonly claim: string
+  /** It gets nothing that is written later, in milliseconds since the epoch. */
+  readonly until: number
+  readonly lease: number
+  readonly owner: Owner
+}
+
+/**
  * What can be seen of a queue's state, whatever it keeps of the payloads.
  *
  * @category models
@@ -52,6 +66,8 @@ export interface View<P = unknown> {
   readonly items: ReadonlyMap<string, Item<P>>
   /** Messages that a claim holds. */
   readonly inFlight: ReadonlySet<Item<P>>
+  /** Claims that wait for a message, the longest first. Where there are any, no message waits but for its time. */
+  readonly awaiting: ReadonlyMap<string, Awaiting>
   /** Messages that wait for a time, soonest first. */
   readonly delayed: ReadonlyArray<Item<P>>
   /** How many messages are in each state. */
@@ -91,10 +107,13 @@ export interface QueueLog<P = Schema.Json> extends View<P> {
 export const make = <P = Schema.Json>(): QueueLog<P> => {
   const items = new Map<string, Item<P>>()
   const inFlight = new Set<Item<P>>()
+  const awaiting = new Map<string, Awaiting>()
   const delayed: Array<Item<P>> = []
   const ready = makeLanes<P>()
   const counts = { ready: 0, delayed: 0, in_flight: 0, completed: 0, dead: 0 }
   let sequence = 0
+  /** Messages that are ready and never waited for a time: every reader counts the same. */
+  let prompt = 0
 
   const live = () => counts.ready + counts.delayed + counts.in_flight
   const add = (item: Item<P>) => {
@@ -110,17 +129,40 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     if (item.state === "in_flight") inFlight.delete(item)
     item.claim = undefined
   }
+  const isPrompt = ({ due, state }: Item<P>) => state === "ready" && due <= 0
   const move = (item: Item<P>, state: State) => {
+    if (isPrompt(item)) prompt -= 1
     counts[item.state] -= 1
     counts[state] += 1
     item.state = state
+    if (isPrompt(item)) prompt += 1
     if (state === "ready") ready.add(item)
     if (state === "delayed") insert(delayed, item, (a, b) => a.due - b.due || a.sequence - b.sequence)
     if (state === "in_flight") inFlight.add(item)
   }
-  const wait = (item: Item<P>, due: number) => {
+  const hold = (item: Item<P>, claim: NonNullable<Item<P>["claim"]>) => {
+    item.attempt += 1
+    item.claim = claim
+    move(item, "in_flight")
+  }
+  /** Who has waited longest and still waits. Told by what is written, and by no clock: every reader finds the same one. */
+  const nextInLine = (at: number) => {
+    for (const waiting of awaiting.values()) {
+      awaiting.delete(waiting.claim)
+      if (at <= waiting.until) return waiting
+    }
+    return undefined
+  }
+  const wait = (item: Item<P>, due: number, at: number, heard: number) => {
     item.due = due
-    move(item, due > 0 ? "delayed" : "ready")
+    const next = due > 0 ? undefined : nextInLine(at)
+    if (next === undefined) return move(item, due > 0 ? "delayed" : "ready")
+    hold(item, { id: next.claim, owner: next.owner, lease: next.lease, at, heard })
+  }
+  const release = (item: Item<P>, at: number, heard: number) => {
+    leave(item)
+    item.attempt -= 1
+    wait(item, 0, at, heard)
   }
   const settle = (item: Item<P>, state: "completed" | "dead", at: number) => {
     leave(item)
@@ -131,7 +173,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
   const held = (item: Item<P>, claim: string | undefined) =>
     claim === undefined ? isLive(item.state) : item.claim?.id === claim
 
-  const offered = (record: Extract<Record<P>, { type: "offered" }>, at: number) => {
+  const offered = (record: Extract<Record<P>, { type: "offered" }>, at: number, heard: number) => {
     const known = items.get(record.id)
     if (known !== undefined && (record.revive !== true || isLive(known.state))) return false
     if (record.capacity !== undefined && live() >= record.capacity) return false
@@ -150,7 +192,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     }
     if (known !== undefined) remove(known)
     add(item)
-    wait(item, record.due ?? 0)
+    wait(item, record.due ?? 0, at, heard)
     return true
   }
 
@@ -162,6 +204,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
 
   const kept = (
     { claim, offered: offeredAt, state, ...record }: Extract<Record<P>, { type: "kept" }>,
+    at: number,
     heard: number
   ) => {
     if (items.has(record.id)) return false
@@ -179,7 +222,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
       claim: claim === undefined ? undefined : { ...claim, heard }
     }
     add(item)
-    if (state === "waiting") wait(item, item.due)
+    if (state === "waiting") wait(item, item.due, at, heard)
     else move(item, state)
     return true
   }
@@ -195,16 +238,34 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     const free = item.state === "ready" || item.state === "delayed"
     if (over === undefined ? !free : item.claim?.id !== over) return false
     leave(item)
-    item.attempt += 1
-    item.claim = { id: claim, owner, lease, at, heard }
-    move(item, "in_flight")
+    hold(item, { id: claim, owner, lease, at, heard })
     return true
   }
 
+  const awaited = ({ claim, lease, owner, until }: Extract<Record<P>, { type: "awaited" }>) => {
+    // What came first goes first: whoever waits takes that, and not what comes next.
+    if (prompt > 0 || awaiting.has(claim)) return false
+    for (const one of awaiting.values()) if (one.until < until - forgottenAfter) awaiting.delete(one.claim)
+    awaiting.set(claim, { claim, until, lease, owner })
+    return true
+  }
+
+  const withdrawn = ({ claim }: Extract<Record<P>, { type: "withdrawn" }>, at: number, heard: number) => {
+    if (awaiting.delete(claim)) return true
+    for (const item of inFlight) {
+      if (item.claim?.id !== claim) continue
+      release(item, at, heard)
+      return true
+    }
+    return false
+  }
+
   const apply = (record: Record<P>, at: number, heard: number) => {
-    if (record.type === "offered") return offered(record, at)
+    if (record.type === "offered") return offered(record, at, heard)
     if (record.type === "pruned") return pruned(record)
-    if (record.type === "kept") return kept(record, heard)
+    if (record.type === "kept") return kept(record, at, heard)
+    if (record.type === "awaited") return awaited(record)
+    if (record.type === "withdrawn") return withdrawn(record, at, heard)
     if (record.type === "claimed") {
       const { id, more = [] } = record
       return [id, ...more].filter((id) => claimed(id, record, at, heard)).length > 0
@@ -218,15 +279,13 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
         return true
       case "released":
         if (item.claim?.id !== record.claim) return false
-        leave(item)
-        item.attempt -= 1
-        wait(item, 0)
+        release(item, at, heard)
         return true
       case "retried":
         if (item.claim?.id !== record.claim) return false
         leave(item)
         item.reason = record.reason
-        wait(item, record.due)
+        wait(item, record.due, at, heard)
         return true
       case "completed":
         if (!held(item, record.claim) && !(record.claim === undefined && item.state === "dead")) return false
@@ -240,7 +299,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
       case "requeued":
         if (item.state !== "dead") return false
         item.attempt = 0
-        wait(item, 0)
+        wait(item, 0, at, heard)
         return true
     }
   }
@@ -256,6 +315,7 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
   return {
     items,
     inFlight,
+    awaiting,
     delayed,
     counts,
     get live() {
@@ -269,7 +329,10 @@ export const make = <P = Schema.Json>(): QueueLog<P> => {
     },
     apply,
     next,
-    snapshot: () => Array.from(items.values(), keep)
+    snapshot: () => [
+      ...Array.from(items.values(), keep),
+      ...Array.from(awaiting.values(), (waiting): Record<P> => ({ type: "awaited", ...waiting }))
+    ]
   }
 }
 
@@ -302,6 +365,9 @@ export const isPrunable = ({ settledAt, state }: Item<unknown>, until: Until): b
   const limit = state === "completed" ? until.completed : state === "dead" ? until.dead : undefined
   return limit !== undefined && settledAt <= limit
 }
+
+/** What was awaited until so long before another claim is, in milliseconds, is left of a process that ended without a word. */
+const forgottenAfter = 60_000
 
 const keep = <P>(item: Item<P>): Record<P> => {
   const { attempt, claim, due, id, offeredAt: offered, payload, priority, reason, state } = item

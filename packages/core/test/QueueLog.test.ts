@@ -35,6 +35,14 @@ const record: fc.Arbitrary<QueueLog.Record> = fc.oneof(
     },
     { requiredKeys: ["type", "id", "claim", "lease", "owner"] }
   ),
+  fc.record({
+    type: fc.constant("awaited" as const),
+    claim,
+    until: fc.integer({ min: 0, max: 160 }),
+    lease: due,
+    owner: fc.constant(owner)
+  }),
+  fc.record({ type: fc.constant("withdrawn" as const), claim }),
   fc.record({ type: fc.constant("renewed" as const), id, claim }),
   fc.record({ type: fc.constant("released" as const), id, claim }),
   fc.record({ type: fc.constant("retried" as const), id, claim, due, reason: fc.string() }),
@@ -61,7 +69,13 @@ const known = (queue: QueueLog.QueueLog) =>
   }))
 
 const everything = (queue: QueueLog.QueueLog) =>
-  JSON.stringify([[...queue.items.values()], [...queue.inFlight], queue.delayed, queue.live])
+  JSON.stringify([
+    [...queue.items.values()],
+    [...queue.inFlight],
+    [...queue.awaiting.values()],
+    queue.delayed,
+    queue.live
+  ])
 
 const none: ReadonlySet<string> = new Set()
 
@@ -77,6 +91,7 @@ it("folds to the same state on every reader, whenever each reads and looks", () 
         for (const look of looks) if (look % (index + 1) === 0) eager.next(look, none, 0)
       })
       assert.deepStrictEqual(known(eager), known(late))
+      assert.deepStrictEqual([...eager.awaiting.values()], [...late.awaiting.values()])
       assert.strictEqual(eager.live, late.live)
     })
   )
@@ -120,6 +135,68 @@ it("counts as live what is not settled, and keeps its indexes right", () => {
       })
     })
   )
+})
+
+it("gives a message to a claim that was awaited, the longest one first, and one message to each", () => {
+  check(
+    fc.property(log, (records) => {
+      const queue = QueueLog.make()
+      const given = new Set<string>()
+      records.forEach((record, index) => {
+        // Each name once, as takers have it.
+        const one = record.type === "awaited" || record.type === "claimed" ? { ...record, claim: `${index}` } : record
+        const before = [...queue.awaiting.values()]
+        queue.apply(one, index, index)
+        const now = new Set(queue.awaiting.keys())
+        const left = before.filter(({ claim }) => !now.has(claim))
+        if (one.type === "withdrawn" || one.type === "awaited") return
+        // Those who waited longer and still did would have been before it.
+        for (const { claim, until } of left) {
+          if (until < index) continue
+          const held = [...queue.inFlight].filter((item) => item.claim?.id === claim)
+          assert.strictEqual(held.length, 1)
+          assert.isFalse(given.has(claim))
+          given.add(claim)
+          assert.strictEqual(claim, left.at(-1)?.claim)
+        }
+        if (now.size > 0)
+          assert.isFalse([...queue.items.values()].some(({ due, state }) => state === "ready" && due === 0))
+      })
+    })
+  )
+})
+
+const offered = (id: string): QueueLog.Record => ({ type: "offered", id, payload: null, priority: 0 })
+const awaited = (claim: string, until = 100): QueueLog.Record => ({ type: "awaited", claim, until, lease: 10, owner })
+
+const after = (...records: ReadonlyArray<QueueLog.Record>) => {
+  const queue = QueueLog.make()
+  records.forEach((record, index) => queue.apply(record, index, index))
+  return {
+    holders: Object.fromEntries([...queue.inFlight].map(({ attempt, claim, id }) => [id, `${claim?.id} ${attempt}`])),
+    awaiting: [...queue.awaiting.keys()],
+    ready: queue.counts.ready
+  }
+}
+
+it("passes by a claim whose time was over when the message was written", () => {
+  const late = after(awaited("old", 1), awaited("new", 2), offered("a"), offered("b"))
+  assert.deepStrictEqual(late, { holders: { a: "new 1" }, awaiting: [], ready: 1 })
+})
+
+it("takes no claim ahead of a message that waits already", () => {
+  const behind = after(offered("a"), awaited("c"), offered("b"))
+  assert.deepStrictEqual(behind, { holders: {}, awaiting: [], ready: 2 })
+})
+
+it("gives what a withdrawn claim had got to the next one, uncounted", () => {
+  const withdrawn = after(awaited("c"), offered("a"), awaited("d"), { type: "withdrawn", claim: "c" })
+  assert.deepStrictEqual(withdrawn, { holders: { a: "d 1" }, awaiting: [], ready: 0 })
+})
+
+it("forgets claims of long ago that nobody withdrew", () => {
+  assert.deepStrictEqual(after(awaited("c", 1), awaited("d", 60_001)).awaiting, ["c", "d"])
+  assert.deepStrictEqual(after(awaited("c", 0), awaited("d", 60_001)).awaiting, ["d"])
 })
 
 it("hands out the highest priority first, then the oldest, and nothing before its time", () => {
@@ -176,7 +253,7 @@ it("goes on from a snapshot as from the records that led to it", () => {
       const apply = (queue: QueueLog.QueueLog) =>
         after.map((record, index) => {
           const applied = queue.apply(record, 100 + index, 100 + index)
-          return [applied, queue.live, queue.next(index, none, 1)[0]?.id]
+          return [applied, queue.live, queue.next(index, none, 1)[0]?.id, ...queue.awaiting.keys()]
         })
       assert.deepStrictEqual(apply(short), apply(long))
       const waiting = (queue: QueueLog.QueueLog) =>

@@ -254,6 +254,31 @@ it.live("compacts a log by itself when most of it is superseded, and removes wha
   })
 )
 
+it.live("knows in every process for whom the next message is, also after a compaction", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    yield* inProcess(directory, (files) =>
+      Effect.gen(function* () {
+        yield* files.service.offer(name, { id: "before", payload: null })
+        yield* Effect.scoped(files.service.take(name))
+        const waiting = yield* Effect.forkChild(files.service.take(name), { startImmediately: true })
+        yield* Driver.eventually(
+          Effect.sync(() => fs.readFileSync(queueFile(directory, name), "utf8")),
+          (log) => log.includes('"awaited"')
+        )
+        yield* files.compact(name)
+        yield* inProcess(directory, (late) =>
+          Effect.gen(function* () {
+            yield* late.service.offer(name, { id: "a", payload: null })
+            assert.strictEqual(yield* late.service.stateOf(name, "a"), "in_flight")
+            assert.strictEqual((yield* Driver.soon(Fiber.join(waiting))).id, "a")
+          })
+        )
+      })
+    )
+  })
+)
+
 it.live("knows a completed id for 30 days, in every process alike", () =>
   Effect.gen(function* () {
     const directory = yield* temporary

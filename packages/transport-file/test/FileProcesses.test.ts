@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Queue } from "@sartor/core"
 import { Driver } from "@sartor/core/testing"
-import { Effect, Random } from "effect"
+import { Effect, Fiber, Random } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import {
@@ -129,6 +129,40 @@ it.live("F03: hands a killed taker's message out at once, as the second attempt"
       })
     )
   })
+)
+
+it.live(
+  "F03: hands out at once what came for a process that was killed while it waited, and nothing more after that",
+  () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      yield* open(
+        directory,
+        Effect.gen(function* () {
+          const queue = yield* Queue.Queue
+          const completed = Effect.scoped(Effect.map(queue.take("jobs"), ({ attempt, id }) => `${id} ${attempt}`))
+          yield* offer("jobs", "before")
+          yield* completed
+          const wait = Effect.gen(function* () {
+            const log = () => fs.readFileSync(queueFile(directory, "jobs"), "utf8").split('"awaited"').length
+            const before = log()
+            const taker = yield* child("drain", directory, "jobs")
+            yield* Driver.eventually(Effect.sync(log), (count) => count > before)
+            taker.process.kill("SIGKILL")
+            yield* taker.ended
+          })
+          yield* wait
+          yield* offer("jobs", "a")
+          // It was given to who is gone.
+          assert.strictEqual(yield* Driver.soon(completed), "a 2")
+          yield* wait
+          const waiting = yield* Effect.forkChild(completed, { startImmediately: true })
+          yield* Effect.sleep("50 millis")
+          yield* offer("jobs", "b")
+          assert.strictEqual(yield* Driver.soon(Fiber.join(waiting)), "b 1")
+        })
+      )
+    })
 )
 
 it.live(

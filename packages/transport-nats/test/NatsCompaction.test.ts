@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { TransportError } from "@sartor/core"
-import { Effect, Exit, Schedule } from "effect"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 import { NatsClient } from "../src/index.ts"
 import * as Blobs from "../src/internal/Blobs.ts"
 import * as NatsQueue from "../src/NatsQueue.ts"
@@ -56,6 +56,29 @@ it.live("keeps the state of a queue, purges what led to it, and means the same t
         for (let round = 0; round < 3; round++) yield* opening.compact("q")
         assert.strictEqual(yield* messages(client), 1)
         assert.strictEqual(yield* queue.stateOf("q", "done"), "completed")
+      })
+    )
+  })
+)
+
+it.live("knows in every process for whom the next message is, also of a state that was kept", () =>
+  Effect.gen(function* () {
+    const { url } = yield* NatsServer.make()
+    yield* opened({ url }, (queue, opening, client) =>
+      Effect.gen(function* () {
+        yield* queue.offer("q", { id: "before", payload: null })
+        yield* Effect.scoped(queue.take("q"))
+        const waiting = yield* Effect.forkChild(queue.take("q"), { startImmediately: true })
+        // Offered, claimed, completed, awaited.
+        yield* Effect.repeat(messages(client), { until: (count) => count === 4 })
+        yield* opening.compact("q")
+        yield* opened({ url }, (late) =>
+          Effect.gen(function* () {
+            yield* late.offer("q", { id: "a", payload: null })
+            assert.strictEqual(yield* late.stateOf("q", "a"), "in_flight")
+            assert.strictEqual((yield* Fiber.join(waiting)).id, "a")
+          })
+        )
       })
     )
   })

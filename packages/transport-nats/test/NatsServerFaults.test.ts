@@ -155,3 +155,36 @@ it.live("N07 lets an owner that was cut off for longer than its lease settle not
     )
   })
 )
+
+it.live("N07 hands on after its lease what came for a taker that was cut off while it waited", () =>
+  Effect.gen(function* () {
+    const server = yield* NatsServer.make()
+    const proxy = yield* Proxy.make(server.port)
+    yield* open(
+      { url: proxy.url, pingInterval: "500 millis" },
+      Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        yield* offer("q", "before")
+        yield* take("q")
+        const waiting = yield* Effect.forkChild(queue.take("q", { lease: "1 second" }), { startImmediately: true })
+        yield* Effect.sleep("100 millis")
+        proxy.mute()
+        yield* open(
+          server,
+          Effect.gen(function* () {
+            const queue = yield* Queue.Queue
+            yield* offer("q", "a")
+            // It is for who is cut off.
+            assert.strictEqual(yield* queue.stateOf("q", "a"), "in_flight")
+            const next = yield* Effect.timeout(queue.take("q", { lease: "1 minute" }), "8 seconds")
+            assert.deepStrictEqual([next.id, next.attempt], ["a", 2])
+            proxy.heal()
+            yield* offer("q", "b")
+            const delivery = yield* Effect.timeout(Fiber.join(waiting), "8 seconds")
+            assert.deepStrictEqual([delivery.id, delivery.attempt], ["b", 1])
+          }).pipe(Effect.scoped)
+        )
+      }).pipe(Effect.scoped)
+    )
+  })
+)

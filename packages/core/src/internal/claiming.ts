@@ -1,14 +1,16 @@
-import { Cause, Clock, Duration, Effect, Exit, FiberSet, Random, Scope } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, FiberSet, Scope } from "effect"
 import type { Delivery, Log, Logs, Queue, TakeOptions } from "../Queue.ts"
 import type * as QueueLog from "../QueueLog.ts"
 import type { TransportError } from "../TransportError.ts"
 import { monotonicMillis } from "./clock.ts"
+import { nonce as newNonce } from "./nonce.ts"
 import * as renewing from "./renewing.ts"
 import { make as makeSettling, type Outcome } from "./settling.ts"
+import * as standings from "./standings.ts"
 import * as turnstile from "./turnstile.ts"
 
 /** Those who take from one queue in this process. Only the first of them looks: a message wakes one, and not all. */
-interface Line {
+interface Line extends standings.Place {
   readonly gate: turnstile.Turnstile
   /** Messages that somebody is about to claim. */
   readonly picked: Set<string>
@@ -29,6 +31,9 @@ interface Taken {
   readonly claimed: Claimed
   readonly message: Delivery
 }
+
+/** What comes of looking for a message: ready ones that are to be claimed, or one that is claimed already. */
+type Found = ReadonlyArray<QueueLog.Item<unknown>> | (Claimed & { readonly item?: QueueLog.Item<unknown> })
 
 interface Terms {
   readonly only: string | undefined
@@ -52,11 +57,12 @@ export const make = Effect.fnUntraced(function* (
   const leases = yield* renewing.make
   const settling = yield* makeSettling
   const watching = yield* FiberSet.make()
+  const { begin, given, standsAfter, succeeded, withdraw } = standings.make(logs, settling)
 
   const lineOf = (queue: string) => {
     let line = lines.get(queue)
     if (line === undefined) {
-      line = { gate: turnstile.make(), picked: new Set(), ahead: [], takers: 0, watched: false }
+      line = { gate: turnstile.make(), picked: new Set(), ahead: [], standing: undefined, takers: 0, watched: false }
       lines.set(queue, line)
     }
     line.takers += 1
@@ -69,7 +75,13 @@ export const make = Effect.fnUntraced(function* (
   const leave = (queue: string, line: Line) =>
     Effect.suspend(() => {
       line.takers -= 1
-      if (line.takers > 0 || line.watched) return Effect.void
+      if (line.takers > 0) return Effect.void
+      if (line.standing !== undefined) return Effect.andThen(withdraw(line), rested(queue, line))
+      return rested(queue, line)
+    })
+  const rested = (queue: string, line: Line) =>
+    Effect.suspend(() => {
+      if (line.watched) return Effect.void
       if (line.ahead.length === 0) return Effect.sync(() => lines.delete(queue))
       line.watched = true
       return FiberSet.run(watching, Effect.delay(rest(queue, line), patience))
@@ -82,15 +94,33 @@ export const make = Effect.fnUntraced(function* (
       return Effect.forEach(line.ahead.splice(0), giveBack, { discard: true })
     })
   yield* Effect.addFinalizer(() =>
-    Effect.forEach(lines.values(), ({ ahead }) => Effect.forEach(ahead.splice(0), giveBack), { discard: true })
+    Effect.forEach(
+      lines.values(),
+      (line) => Effect.andThen(withdraw(line), Effect.forEach(line.ahead.splice(0), giveBack)),
+      { discard: true }
+    )
   )
 
+  const holding = (log: Log, { claim, item }: standings.Given): Found => {
+    const { id } = item
+    return { item, id, nonce: claim.id, hold: leases.hold({ log, id, claim: claim.id, lease: claim.lease }) }
+  }
+
   /** Waits for what comes next, or is the only one wanted: it is claimed already, or nobody here is about to claim it. */
-  const pick = Effect.fnUntraced(function* (log: Log, { ahead, picked }: Line, { only, prefetch }: Terms) {
+  const pick = Effect.fnUntraced(function* (
+    log: Log,
+    line: Line,
+    terms: Terms
+  ): Effect.fn.Return<Found, TransportError> {
+    const { ahead, picked } = line
+    const { only, prefetch } = terms
+    let since: number | undefined
     while (true) {
       const revision = log.revision()
       // Who has something in hand looks when that is used up, or something is written.
       if (ahead.length === 0) yield* log.glance
+      const got = given(log, line)
+      if (got !== undefined) return holding(log, got)
       const now = yield* Clock.currentTimeMillis
       const [claimed] = ahead
       if (claimed !== undefined && isFirst(log.state, claimed, log.state.next(now, picked, 1))) {
@@ -110,7 +140,11 @@ export const make = Effect.fnUntraced(function* (
         for (const { id } of found) picked.add(id)
         return found
       }
-      const wait = untilNext(log.state, now, monotonic)
+      since ??= monotonic
+      let wait = untilNext(log.state, now, monotonic)
+      const left = since + standsAfter(log, line, terms) - monotonic
+      if (left <= 0) yield* begin(log, line, terms)
+      else wait = Math.min(wait, left)
       const changed = log.changed(revision)
       yield* Effect.interruptible(wait === Number.POSITIVE_INFINITY ? changed : Effect.timeoutOption(changed, wait))
     }
@@ -119,11 +153,14 @@ export const make = Effect.fnUntraced(function* (
   /** Answers the first of those that nobody else was faster to claim; the others are ahead. */
   const claimAll = Effect.fnUntraced(function* (
     log: Log,
-    { ahead, picked }: Line,
+    line: Line,
     { lease }: Terms,
     found: ReadonlyArray<QueueLog.Item<unknown>>
   ) {
-    const nonce = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+    const { ahead, picked, standing } = line
+    // It is for one message, and this is one.
+    line.standing = undefined
+    const nonce = yield* newNonce
     const [id = "", ...more] = found.map(({ id }) => id)
     const over = found[0]?.claim?.id
     const record: QueueLog.Record = {
@@ -135,12 +172,16 @@ export const make = Effect.fnUntraced(function* (
       lease,
       owner: logs.owner
     }
+    const records = standing === undefined ? [record] : [record, standings.withdrawn(standing)]
+    const append = log.append(records, { durable: false })
     // First the offers: a sender may be flushing them at this moment, and what is written meanwhile would have to wait for that.
-    yield* Effect.ensuring(
-      Effect.andThen(log.durable(newest(found)), log.append([record], { durable: false })),
-      Effect.sync(() => {
-        for (const { id } of found) picked.delete(id)
-      })
+    yield* Effect.andThen(log.durable(newest(found)), append).pipe(
+      Effect.onError(() => Effect.sync(() => (line.standing ??= standing))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const { id } of found) picked.delete(id)
+        })
+      )
     )
     const claimed = found
       .filter(({ id }) => isHeld(log, id, nonce))
@@ -154,8 +195,14 @@ export const make = Effect.fnUntraced(function* (
   const attempt = (log: Log, line: Line, terms: Terms) => {
     const { enter, leave } = line.gate
     const left = <A, E>(work: Effect.Effect<A, E>) => Effect.ensuring(work, leave)
-    const claim = (next: Claimed | ReadonlyArray<QueueLog.Item<unknown>>) =>
-      "nonce" in next ? Effect.succeed(next) : claimAll(log, line, terms, next)
+    const claim = (next: Found): Effect.Effect<Claimed | undefined, TransportError> => {
+      if (!("nonce" in next)) return claimAll(log, line, terms, next)
+      if (next.item === undefined) return Effect.succeed(next)
+      return Effect.as(
+        Effect.onError(log.durable(next.item), () => giveBack(next)),
+        next
+      )
+    }
     const picked = pick(log, line, terms)
     // Others look while this is written; but where several are claimed they wait for what is ahead then.
     const claimed = terms.prefetch > 1 ? left(Effect.flatMap(picked, claim)) : Effect.flatMap(left(picked), claim)
@@ -174,13 +221,11 @@ export const make = Effect.fnUntraced(function* (
     }
     // Copied now: another process may settle the message at any time, and then its payload goes.
     const { attempt, offeredAt, priority } = held
-    return Effect.map(
-      Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold))),
-      (payload) => ({
-        claimed,
-        message: { id, payload, priority, attempt, offeredAt, lost: untilLost(log, id, nonce) }
-      })
-    )
+    const payload = Effect.onError(log.payload(id), () => Effect.sync(() => leases.letGo(hold)))
+    return Effect.map(payload, (payload) => {
+      succeeded(log)
+      return { claimed, message: { id, payload, priority, attempt, offeredAt, lost: untilLost(log, id, nonce) } }
+    })
   }
 
   const untilClaimed = (log: Log, line: Line, terms: Terms): Effect.Effect<Taken, TransportError> =>

@@ -62,6 +62,17 @@ const Change = Schema.Union([
     lease: Schema.Number,
     owner: Owner
   }),
+  /** Claims the next message that anybody may have at once; void where there is one already. */
+  Schema.Struct({
+    type: Schema.tag("awaited"),
+    claim: Schema.String,
+    /** It claims nothing that is written after this time, in milliseconds since the epoch. */
+    until: Schema.Number,
+    lease: Schema.Number,
+    owner: Owner
+  }),
+  /** Ends a claim that was awaited, and gives back what it has got meanwhile. */
+  Schema.Struct({ type: Schema.tag("withdrawn"), claim: Schema.String }),
   Schema.Struct({ type: Schema.tag("renewed"), id: Schema.String, claim: Schema.String }),
   Schema.Struct({ type: Schema.tag("released"), id: Schema.String, claim: Schema.String }),
   Schema.Struct({

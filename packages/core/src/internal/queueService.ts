@@ -126,6 +126,9 @@ export const make = Effect.fnUntraced(function* (
         // In one append, so that of a small queue nothing is left, or everything.
         yield* log.append([...settled, { type: "pruned", completed: always, dead: always }])
       }
+      // Who waits for a message has nothing to wait for.
+      const awaiting = [...log.state.awaiting.keys()]
+      if (awaiting.length > 0) yield* log.append(awaiting.map((claim) => ({ type: "withdrawn", claim })))
       yield* logs.remove(queue)
     }),
     statistics: Effect.fnUntraced(function* (queue) {

@@ -11,6 +11,8 @@ export interface Settling {
    * queue waits.
    */
   readonly begin: (log: Log, record: Outcome) => Effect.Effect<void>
+  /** Writes something else that nobody waits for but who looks at the queue. */
+  readonly aside: (log: Log, work: Effect.Effect<void>) => Effect.Effect<void>
   /** Waits until what was said of messages of a log is written. */
   readonly settled: (log: Log) => Effect.Effect<void>
 }
@@ -30,11 +32,8 @@ export const make: Effect.Effect<Settling, never, Scope.Scope> = Effect.gen(func
       )
     )
 
-  const writeGathered = (log: Log) => {
-    const records = gathered.get(log)
-    if (records === undefined) return
-    gathered.delete(log)
-    const fiber = fork(Effect.uninterruptible(write(log, records)))
+  const run = (log: Log, work: Effect.Effect<void>) => {
+    const fiber = fork(Effect.uninterruptible(work))
     if (fiber.pollUnsafe() !== undefined) return
     const fibers = writing.get(log) ?? new Set()
     writing.set(log, fibers.add(fiber))
@@ -42,6 +41,12 @@ export const make: Effect.Effect<Settling, never, Scope.Scope> = Effect.gen(func
       fibers.delete(fiber)
       if (fibers.size === 0) writing.delete(log)
     })
+  }
+  const writeGathered = (log: Log) => {
+    const records = gathered.get(log)
+    if (records === undefined) return
+    gathered.delete(log)
+    run(log, write(log, records))
   }
   const gather = (log: Log, record: Outcome) => {
     const records = gathered.get(log)
@@ -58,7 +63,12 @@ export const make: Effect.Effect<Settling, never, Scope.Scope> = Effect.gen(func
     })
 
   yield* Effect.addFinalizer(() => Effect.forEach([...gathered.keys(), ...writing.keys()], settled, { discard: true }))
-  return { write, begin: (log, record) => Effect.sync(() => gather(log, record)), settled }
+  return {
+    write,
+    begin: (log, record) => Effect.sync(() => gather(log, record)),
+    aside: (log, work) => Effect.sync(() => run(log, work)),
+    settled
+  }
 })
 
 /** So many records are far from the largest append, whatever their ids. */

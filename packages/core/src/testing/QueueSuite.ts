@@ -7,6 +7,7 @@ import { assert } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, type Schema } from "effect"
 import * as Queue from "../Queue.ts"
 import { type Case, type Driver, eventually, opened, registerCases, soon, stalled } from "./Driver.ts"
+import { awaiting } from "./internal/awaiting.ts"
 import { invalidKeys } from "./internal/journaling.ts"
 import { keeping } from "./internal/keeping.ts"
 import { prefetching } from "./internal/prefetching.ts"
@@ -256,6 +257,7 @@ export const cases = <Storage = never>(
     },
     ...keeping,
     ...prefetching(elsewhere),
+    ...awaiting(elsewhere),
     {
       name: "refuses names that break the grammar, and creates nothing",
       run: Effect.gen(function* () {

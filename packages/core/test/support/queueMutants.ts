@@ -99,6 +99,10 @@ const ahead = "claims as many messages ahead as a taker asks for, and hands them
 const urgent = "hands out what is more urgent before what was claimed ahead"
 const unused = "gives back, uncounted, what was claimed ahead and nobody came for"
 const closed = "gives back what was claimed ahead when an opening is closed"
+const rest = "hands a message to who waits for a while already, each to one, as its first attempt"
+const patient = "hands what is offered to who waits for longest"
+const due = "hands what has become due to who waits, and what comes then to others"
+const left = "leaves nothing to a take that was interrupted after it had waited for a while"
 const flow = "delivers 200 messages of 5 producers to 3 takers, each exactly once when nothing fails"
 const abroad = "delivers across openings, and settles and revives there"
 const again = "has everything that it acknowledged when it is opened again"
@@ -660,6 +664,58 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
     grammar,
     "finds nothing where a name breaks the grammar",
     port((queue) => ({ inspect: (name) => (isKey(name) ? queue.inspect(name) : Effect.succeed([])) }))
+  ),
+  broken(
+    rest,
+    "gives a second message to who waited for one",
+    applying("offered", (apply, _, __, state) => {
+      const [next] = state.awaiting
+      const effective = apply()
+      if (next !== undefined && !state.awaiting.has(next[0])) (state.awaiting as Map<string, unknown>).set(...next)
+      return effective
+    })
+  ),
+  broken(
+    rest,
+    "counts twice that it gave a message to who waited",
+    applying("offered", (apply, { id }, _, state) => {
+      const effective = apply()
+      const item = state.items.get(id)
+      if (item?.claim !== undefined) item.attempt += 1
+      return effective
+    })
+  ),
+  broken(rest, "forgets whom it gave a message to", {
+    state: (state) => ({
+      apply: (record, at, heard) => {
+        const effective = state.apply(record, at, heard)
+        const item = record.type === "offered" ? state.items.get(record.id) : undefined
+        if (item?.claim !== undefined) item.claim = { ...item.claim, id: "somebody" }
+        return effective
+      }
+    })
+  }),
+  broken(
+    patient,
+    "lets the last one who waits go first",
+    applying("awaited", (apply, _, __, state) => {
+      const before = [...state.awaiting]
+      const effective = apply()
+      const awaiting = state.awaiting as Map<string, unknown>
+      for (const [claim] of before) awaiting.delete(claim)
+      for (const [claim, one] of before) awaiting.set(claim, one)
+      return effective
+    })
+  ),
+  broken(due, "keeps the place of who has taken something else", {
+    log: (log) => ({
+      append: (records) => log.append(records.some(({ type }) => type === "claimed") ? records.slice(0, 1) : records)
+    })
+  }),
+  broken(
+    left,
+    "keeps the place of who has stopped waiting",
+    applying("withdrawn", () => true)
   ),
   broken(
     flow,

@@ -74,7 +74,7 @@ export const make = <Item>(store: Store, path: string, options: Options, log: Lo
 
   /** About what a log would need that holds nothing but the state, in bytes. */
   const needed = () => {
-    let bytes = 0
+    let bytes = reader.state().awaiting.size * bytesOfClaim
     for (const { claim, id, payload, reason, state } of reader.state().items.values()) {
       bytes += id.length + (state === "completed" ? bytesOfCompleted : bytesOfOpen)
       bytes += (payload?.bytes ?? 0) + (reason?.length ?? 0) + (claim === undefined ? 0 : bytesOfClaim)

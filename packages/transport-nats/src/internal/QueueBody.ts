@@ -5,7 +5,9 @@ import { Option, Result, Schema } from "effect"
 /** A reader refuses a higher number: it must not guess what a newer release means. */
 export const format = 1
 
-const Appends = Schema.Array(Schema.Array(QueueLog.Record))
+/** It was parsed from JSON, and need not be gone through again. */
+const Parsed = Schema.declare((value: unknown): value is Schema.Json => value !== undefined)
+const Appends = Schema.Array(Schema.Array(QueueLog.recordOf(Parsed)))
 
 const Body = Schema.Struct({
   format: Schema.Literal(format),
@@ -47,8 +49,7 @@ export const decode = (data: Uint8Array): Body | "newer" | "malformed" =>
   Result.getOrElse(
     Result.try((): Body | "newer" | "malformed" => {
       const json: unknown = JSON.parse(text.decode(data))
-      if (isNewer(json)) return "newer"
-      return Option.getOrElse(decodeBody(json), () => "malformed")
+      return Option.getOrElse(decodeBody(json), () => (isNewer(json) ? "newer" : "malformed"))
     }),
     () => "malformed"
   )

@@ -41,7 +41,14 @@ interface Flight {
   readonly writer: string
   readonly batch: ReadonlyArray<Appending>
   /** What it says, once that is known, and its bytes: by them it is known again when it comes back. */
-  sent?: { readonly head: QueueBody.Head; readonly texts: ReadonlyArray<string>; readonly bytes: Uint8Array }
+  sent?: Sent
+}
+
+interface Sent {
+  readonly head: QueueBody.Head
+  readonly bytes: Uint8Array
+  /** What was sent, as a reader has it. */
+  readonly read: () => QueueBody.Appends
 }
 
 interface Landed {
@@ -115,9 +122,9 @@ export const make = Effect.fnUntraced(function* (
     pump()
   }
 
-  const foldOwn = ({ bytes, head, texts }: NonNullable<Flight["sent"]>) => {
+  const foldOwn = ({ bytes, head, read }: Sent) => {
     folded += bytes.length
-    fold({ format: QueueBody.format, ...head }, QueueBody.parse(texts))
+    fold({ format: QueueBody.format, ...head }, read())
   }
 
   const onMessage: Tail.Options["onMessage"] = ({ data, sequence, time }) => {
@@ -199,7 +206,12 @@ export const make = Effect.fnUntraced(function* (
       ...(large === undefined ? {} : { large })
     }
     const texts = batch.map(({ text }) => text)
-    const sent = { head, texts, bytes: encoder.encode(QueueBody.encode(head, texts)) }
+    let appends: QueueBody.Appends | undefined
+    const sent: Sent = {
+      head,
+      bytes: Buffer.from(QueueBody.encode(head, texts)),
+      read: () => (appends ??= QueueBody.parse(texts))
+    }
     own.sent = sent
     return { sent, outgoing: { stream, subject, body: sent.bytes, id } }
   }
@@ -219,6 +231,8 @@ export const make = Effect.fnUntraced(function* (
       // Whether it was stored is not known: sent again with the same name it is stored once.
       land(own, Effect.succeed(outgoing))
     })
+    // Once it has left, and before the server answers.
+    queueMicrotask(sent.read)
   }
 
   const depart = (own: Flight, large: ReadonlyArray<string> | undefined) => {
@@ -316,7 +330,8 @@ export const make = Effect.fnUntraced(function* (
   const remove = Effect.gen(function* () {
     const operation = "Queue.delete"
     const sequence = tail.position()
-    if (state.items.size > 0 || sequence === 0) return
+    // Who reads the queue anew must know of all who wait for a message.
+    if (state.items.size > 0 || state.awaiting.size > 0 || sequence === 0) return
     const old = large.splice(0)
     const replaces = yield* Snapshot.revision(blobs, queue)
     // A state that is kept must not come back when what superseded it is gone.

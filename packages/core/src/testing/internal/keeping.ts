@@ -232,6 +232,7 @@ export const keeping: ReadonlyArray<Case<Queue.Queue>> = [
       yield* untilItWaits
       yield* queue.delete("waited")
       yield* untilItWaits
+      assert.notInclude(yield* queue.names(), "waited")
       yield* queue.offer("waited", { id: "a", payload: "again" })
       assert.strictEqual((yield* soon(Fiber.join(waiting))).payload, "again")
     })
