@@ -5,9 +5,10 @@ import { Option, Result, Schema } from "effect"
 /** A reader refuses a higher number: it must not guess what a newer release means. */
 export const format = 1
 
-/** It was parsed from JSON, and need not be gone through again. */
+/** It was parsed from JSON, or is about to be made JSON, and need not be gone through for that. */
 const Parsed = Schema.declare((value: unknown): value is Schema.Json => value !== undefined)
-const Appends = Schema.Array(Schema.Array(QueueLog.recordOf(Parsed)))
+const Records = Schema.Array(QueueLog.recordOf(Parsed))
+const Appends = Schema.Array(Records)
 
 const Body = Schema.Struct({
   format: Schema.Literal(format),
@@ -31,7 +32,7 @@ export type Appends = typeof Appends.Type
 const isNewer = Schema.is(Schema.Struct({ format: Schema.Number.check(Schema.isGreaterThan(format)) }))
 const decodeBody = Schema.decodeUnknownOption(Body)
 const decodeAppends = Schema.decodeUnknownOption(Appends)
-const encodeRecords = Schema.encodeResult(Schema.Array(QueueLog.Record))
+const encodeRecords = Schema.encodeResult(Records)
 const text = new TextDecoder("utf-8", { fatal: true })
 
 export const encode = (head: Head, appends: ReadonlyArray<string>): string =>
