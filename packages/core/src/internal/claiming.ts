@@ -279,7 +279,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const take = (queue: string, log: Log, options: TakeOptions) => {
-    const lease = Duration.toMillis(options.lease ?? defaultLease)
+    const lease = Math.min(Duration.toMillis(options.lease ?? defaultLease), endOfTime)
     const { only, prefetch = 1 } = options
     const terms = { lease, only, prefetch: only === undefined ? Math.max(1, prefetch) : 1 }
     const isHurried = terms.prefetch > 1

@@ -64,7 +64,10 @@ export const make = Effect.fnUntraced(function* (
       Effect.flatMap(open(queue), (log) => {
         const error = tooLong(message)
         if (error !== undefined) return Effect.fail(error)
-        const { delay } = message
+        const { delay, priority = 0 } = message
+        // Nobody could read it back.
+        if (!Number.isSafeInteger(priority))
+          return Effect.die(new RangeError(`priority: ${priority} is no whole number`))
         return delay === undefined
           ? offer(log, queue, offeredOf(message, options))
           : Effect.flatMap(dueIn(delay), (due) => offer(log, queue, { ...offeredOf(message, options), ...due }))
@@ -150,8 +153,9 @@ const dueIn = (delay: Duration.Input) =>
     return due > now ? { due } : {}
   })
 
-const offeredOf = ({ id, payload, priority = 0 }: Message, { capacity, revive }: Options): Offered => {
+const offeredOf = ({ id, payload, priority = 0 }: Message, { capacity: bound, revive }: Options): Offered => {
   const offered = { type: "offered" as const, id, payload, priority }
+  const capacity = bound === Number.POSITIVE_INFINITY ? undefined : bound
   if (capacity === undefined && revive !== true) return offered
   return {
     ...offered,

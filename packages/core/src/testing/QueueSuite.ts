@@ -256,6 +256,23 @@ export const cases = <Storage = never>(
       })
     },
     ...keeping,
+    {
+      name: "knows capacities and leases without end, and no priority that is no whole number",
+      durable: true,
+      run: Effect.gen(function* () {
+        const queue = yield* Queue.Queue
+        for (const priority of [0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+          const refused = yield* Effect.exit(queue.offer("endless", { id: "odd", payload: null, priority }))
+          assert.isTrue(Exit.hasDies(refused))
+        }
+        const endless = Number.POSITIVE_INFINITY
+        assert.strictEqual(yield* queue.offer("endless", { id: "a", payload: 1 }, { capacity: endless }), "added")
+        assert.strictEqual(yield* queue.offer("endless", { id: "b", payload: 2 }, { capacity: endless }), "added")
+        yield* hold("endless", { lease: endless })
+        const [a, b, ...more] = yield* elsewhere(Queue.Queue.use((queue) => queue.inspect("endless")))
+        assert.deepStrictEqual([a?.id, a?.state, b?.id, b?.state, more], ["a", "in_flight", "b", "ready", []])
+      })
+    },
     ...prefetching(elsewhere),
     ...awaiting(elsewhere),
     {

@@ -83,6 +83,7 @@ const renewal = "renews the lease of a taker that works on for long"
 const delay = "keeps a delayed message back until its time"
 const capacity = "refuses an offer over its capacity and adds nothing; what is settled does not count"
 const crowd = "keeps to its capacity when offers race"
+const endless = "knows capacities and leases without end, and no priority that is no whole number"
 const settle = "settles by id, whoever holds the message"
 const requeue = "makes a dead letter ready again, its attempts forgotten"
 const revive = "starts a settled id again for an offer that revives"
@@ -387,6 +388,19 @@ export const queueMutants: ReadonlyArray<Mutant<Queue.Queue>> = [
       const { capacity: _, ...rest } = record
       return rest
     })
+  ),
+  broken(
+    endless,
+    "keeps what has no end as it is",
+    writing("claimed", (record) => ({ ...record, lease: Number.POSITIVE_INFINITY }))
+  ),
+  broken(
+    endless,
+    "rounds what is no whole number",
+    port((queue) => ({
+      offer: (name, { priority, ...message }, options) =>
+        queue.offer(name, { ...message, priority: Math.round(priority || 0) }, options)
+    }))
   ),
   broken(
     settle,
