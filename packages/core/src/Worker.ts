@@ -322,10 +322,12 @@ const workIn = Effect.fnUntraced(function* (
         alone ? Permits.acquireAlone(hands, pool, orchestrator) : Permits.acquireWith(hands, pool),
         (permit) => {
           told = ahead.begun()
-          const giveBack = Effect.andThen(endings.take(1), () => {
-            ending = Effect.asVoid(endings.release(1))
-            return permit.giveBack
-          })
+          const giveBack = Effect.uninterruptibleMask((restore) =>
+            Effect.andThen(restore(endings.take(1)), () => {
+              ending = Effect.asVoid(endings.release(1))
+              return permit.giveBack
+            })
+          )
           return Effect.as(Deferred.succeed(begun, undefined), { ...permit, giveBack })
         }
       )

@@ -194,7 +194,9 @@ export const execute = Effect.fnUntraced(function* (
   }).pipe(
     Effect.catchIf(isTooLarge, ({ detail }) => tooMuch(`something too large to be kept: ${detail}`)),
     Effect.raceFirst(minding),
-    Effect.ensuring(handOn),
+    Effect.exit,
+    Effect.tap(() => handOn),
+    Effect.flatten,
     Effect.flatMap((result) =>
       Effect.catchIf(end("complete", result), isTooLarge, ({ detail }) =>
         tooMuch(`a result too large to be kept: ${detail}`)
