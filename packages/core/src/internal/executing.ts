@@ -16,6 +16,7 @@ import { assignmentOf, readsOthers } from "./assigning.ts"
 import { attending } from "./attending.ts"
 import { failureOf } from "./failure.ts"
 import * as Line from "./line.ts"
+import { nowText } from "./now.ts"
 import { patiently } from "./patience.ts"
 import { endingWake, findingWake } from "./runWake.ts"
 import { makeRunWatch } from "./runWatch.ts"
@@ -123,16 +124,18 @@ export const execute = Effect.fnUntraced(function* (
     yield* Outbox.relay(begun, wake)
   })
 
+  /** When the agent's work was over. */
+  let over = begun.updated_at
   /** State, result and wake in one record; then the wake is offered. */
   const end = Effect.fnUntraced(function* (
     status: "complete" | "blocked" | "failed",
     result?: Agent.Result,
     error?: Agent.Problem
   ) {
-    const { wake } = yield* commit((current, at) =>
+    const { wake } = yield* commit((current) =>
       Effect.map(endingWake(current, status, result, error), (wake) => ({
         type: "ended" as const,
-        at,
+        at: over,
         run,
         status,
         wake,
@@ -175,7 +178,10 @@ export const execute = Effect.fnUntraced(function* (
   )
   const turns = yield* Line.makeTurns
   /** The agent's work is over. Whoever has its place now begins before its end is written, and those that end in the same turn hand on theirs. */
-  const handOn = Effect.andThen(permit.giveBack, Effect.yieldNow)
+  const handOn = Effect.flatMap(nowText, (at) => {
+    over = at
+    return Effect.andThen(permit.giveBack, Effect.yieldNow)
+  })
   const attempt = Effect.gen(function* () {
     if (begun.takeovers >= (begun.limits.takeovers ?? maxTakeovers)) return yield* diedOnIt(begun)
     let result: Agent.Result | undefined
@@ -210,7 +216,7 @@ export const execute = Effect.fnUntraced(function* (
     const { exhausted = "failed", retries } = begun.limits
     if (!retryable) return yield* end("failed", undefined, error)
     if (begun.failures >= retries) return yield* end(exhausted, undefined, error)
-    yield* commit((_, at) => Effect.succeed({ type: "attempt_failed", at, run, error }))
+    yield* commit(() => Effect.succeed({ type: "attempt_failed", at: over, run, error }))
     yield* Metric.update(Metric.withAttributes(Telemetry.retries, { code }), 1)
     return yield* new TryAgain()
   })
