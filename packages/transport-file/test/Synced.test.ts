@@ -62,6 +62,14 @@ describe("what is said to be on the device", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("is nothing where nothing was flushed: then no table is made either", () =>
+    Effect.gen(function* () {
+      const { table, writer } = yield* start
+      writer.close()
+      assert.isFalse(fs.existsSync(table))
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("of 10,000 files is kept of most, and of each its own or nothing", () =>
     Effect.gen(function* () {
       const { file, reader, writer } = yield* start

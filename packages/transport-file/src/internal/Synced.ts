@@ -41,6 +41,7 @@ export const make = (path: string, later: (work: () => void) => void = setImmedi
   }
 
   const write = () => {
+    if (unsaid.size === 0) return
     const found = opened()
     for (const [file, end] of unsaid) {
       if (found === undefined || !found.writable || file.born === 0) continue
