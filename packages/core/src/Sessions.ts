@@ -13,7 +13,6 @@ import * as Role from "./Role.ts"
 import * as Session from "./Session.ts"
 import * as SessionId from "./SessionId.ts"
 import { TransportError } from "./TransportError.ts"
-import * as Wake from "./Wake.ts"
 import { createdOf, type InvalidField } from "./internal/creating.ts"
 import * as here from "./internal/here.ts"
 import { nowText } from "./internal/now.ts"
@@ -365,31 +364,8 @@ export const recall = (
     )
   )
 
-/**
- * Makes a wake of a session's run, with its id chosen.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const makeWake = Effect.fnUntraced(function* (
-  session: Session.Session,
-  status: Wake.Status,
-  details: Wake.Details = {}
-) {
-  const wake: Wake.Wake = {
-    wake_id: yield* Wake.makeId(session.session_id, session.run),
-    session_id: session.session_id,
-    agent_role: session.role,
-    status,
-    timestamp: yield* nowText,
-    run: session.run,
-    ...details,
-    priority: Wake.priorityOf({ status, priority: details.priority })
-  }
-  return wake
-})
-
 export { InvalidField } from "./internal/creating.ts"
+export { makeWake } from "./internal/makingWake.ts"
 export { LogChunk } from "./internal/sessionLogs.ts"
 export { nowText }
 

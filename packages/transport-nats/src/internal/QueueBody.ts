@@ -71,5 +71,13 @@ export const malformed = (data: Uint8Array, sequence: number): ReadonlyArray<Que
   ]
 }
 
+/** What stands for an append whose object is damaged: a dead letter, so that nobody waits for it in silence. */
+export const lost = (ids: ReadonlyArray<string>, reason: string): Appends => [
+  ids.flatMap((id): ReadonlyArray<QueueLog.Record> => [
+    { type: "offered", id, payload: null, priority: 0 },
+    { type: "dead", id, reason }
+  ])
+]
+
 /** How much of a malformed message is kept, in bytes. */
 const maxKept = 64 * 1024

@@ -161,11 +161,13 @@ export const make = Effect.fnUntraced(function* (
     return blobs.get(object).pipe(
       Effect.map((bytes) => {
         folded += bytes.length
-        return Option.getOrElse(QueueBody.decodeLarge(bytes), () => lost(ids, "the object is not what was written"))
+        return Option.getOrElse(QueueBody.decodeLarge(bytes), () =>
+          QueueBody.lost(ids, "the object is not what was written")
+        )
       }),
       Effect.catchIf(
         ({ reason }) => reason === "corrupt",
-        ({ detail }) => Effect.as(Effect.logError(detail), lost(ids, detail))
+        ({ detail }) => Effect.as(Effect.logError(detail), QueueBody.lost(ids, detail))
       ),
       Effect.map((appends) => {
         fold(body, appends)
@@ -396,11 +398,3 @@ const stateless = (queue: string, sequence: number) =>
     "follow",
     `the kept state of queue ${queue} as of message ${sequence} is missing: restore the object store from a backup`
   )
-
-/** What stands for an append whose object is damaged: a dead letter, so that nobody waits for it in silence. */
-const lost = (ids: ReadonlyArray<string>, reason: string): QueueBody.Appends => [
-  ids.flatMap((id): ReadonlyArray<QueueLog.Record> => [
-    { type: "offered", id, payload: null, priority: 0 },
-    { type: "dead", id, reason }
-  ])
-]
