@@ -33,13 +33,8 @@ interface Waiting {
 const patience = 2_000
 const interval = "500 millis"
 
-const decodeAnswer = Schema.decodeUnknownOption(
-  Schema.Struct({ seq: Schema.Natural, error: Schema.optionalKey(Schema.Unknown) })
-)
-
-/** Who sends waits for it: `fromJsonString` costs a microsecond more. */
-const parse = (text: string) =>
-  Option.flatMap(Result.getSuccess(Result.try((): unknown => JSON.parse(text))), decodeAnswer)
+const Answer = Schema.fromJsonString(Schema.Struct({ seq: Schema.Natural, error: Schema.optionalKey(Schema.Unknown) }))
+const decodeAnswer = Schema.decodeUnknownOption(Answer)
 
 export const make = Effect.fnUntraced(function* ({
   connection
@@ -63,7 +58,7 @@ export const make = Effect.fnUntraced(function* ({
   }
   const hear = (error: Error | null, message: Msg) => {
     if (error !== null) return endAll(() => true)
-    const answer = message.data.length === 0 ? Option.none() : parse(message.string())
+    const answer = message.data.length === 0 ? Option.none() : decodeAnswer(message.string())
     const stored = Option.filter(answer, (answer) => answer.error === undefined)
     end(message.subject, Option.getOrUndefined(Option.map(stored, ({ seq }) => seq)))
   }
