@@ -343,20 +343,28 @@ it.live("F04: syncs a new file's directories before it writes, and flushes once 
   })
 )
 
+/** A process whose flushes and reports are written down, in their order. */
+const traced = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+  const log = path.join(yield* temporary, "strace.txt")
+  const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
+  const process = yield* childUnder(strace, ...args)
+  return { process, calls: () => fs.readFileSync(log, "utf8").split("\n") }
+})
+
+const isFlush = (call: string) => /fdatasync.*= 0$/.test(call)
+
 it.live("F04: has flushed before it acknowledges an append, an offer or a settlement by id", (context) =>
   Effect.gen(function* () {
     if (!canTrace) return skip(context, "watching flushes needs strace, and the right to trace")
     const directory = yield* temporary
-    const log = path.join(directory, "strace.txt")
-    const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
-    const process = yield* childUnder(strace, "roundtrip", directory, "jobs", "5")
+    const { calls, process } = yield* traced("roundtrip", directory, "jobs", "5")
     assert.strictEqual(yield* process.ended, 0)
     const reports = process.reports()
     assert.strictEqual(reports.length, 15)
     let flushed = 0
     let acknowledged = 0
-    for (const call of fs.readFileSync(log, "utf8").split("\n")) {
-      if (/fdatasync.*= 0$/.test(call)) flushed += 1
+    for (const call of calls()) {
+      if (isFlush(call)) flushed += 1
       if (!call.includes(`write(1, "${reports[acknowledged] ?? "nothing"}\\n"`)) continue
       acknowledged += 1
       assert.isAtLeast(flushed, acknowledged, call)
@@ -369,34 +377,29 @@ it.live("F04: does not wait for the device where that is not asked for, but for 
   Effect.gen(function* () {
     if (!canTrace) return skip(context, "watching flushes needs strace, and the right to trace")
     const directory = yield* temporary
-    const log = path.join(directory, "strace.txt")
-    const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
-    const process = yield* childUnder(strace, "unwaited", directory, "log")
+    const { calls, process } = yield* traced("unwaited", directory, "log")
     assert.strictEqual(yield* process.ended, 0)
     assert.deepStrictEqual(process.reports(), ["1", "2", "3", "4", "read 4"])
-    const calls = fs.readFileSync(log, "utf8").split("\n")
-    const reported = process.reports().map((text) => calls.findIndex((call) => call.includes(`write(1, "${text}\\n"`)))
-    const flushed = reported.map((end) => calls.slice(0, end).filter(isFlush).length)
+    const reported = process
+      .reports()
+      .map((text) => calls().findIndex((call) => call.includes(`write(1, "${text}\\n"`)))
+    const flushed = reported.map((end) => calls().slice(0, end).filter(isFlush).length)
     assert.deepStrictEqual(flushed, [0, 0, 1, 1, 2])
   })
 )
 
 /** What a process does that takes from a queue, up to where it has reported its first message. */
 const untilTaken = Effect.fnUntraced(function* (directory: string, queue: string) {
-  const log = path.join(yield* temporary, "strace.txt")
-  const strace = ["strace", "-f", "-q", "-o", log, "-e", "trace=fdatasync,write"]
-  const taker = yield* childUnder(strace, "drain", directory, queue)
+  const { calls, process: taker } = yield* traced("drain", directory, queue)
   const [first = ""] = yield* Driver.eventually(Effect.sync(taker.reports), (reports) => reports.length > 0)
   yield* open(directory, offer(queue, "stop"))
   assert.strictEqual(yield* taker.ended, 0)
-  const calls = fs.readFileSync(log, "utf8").split("\n")
-  return calls.slice(
+  const all = calls()
+  return all.slice(
     0,
-    calls.findIndex((call) => call.includes(`write(1, "${first}`))
+    all.findIndex((call) => call.includes(`write(1, "${first}`))
   )
 })
-
-const isFlush = (call: string) => /fdatasync.*= 0$/.test(call)
 
 it.live(
   "F04: hands out a message whose sender was killed before its flush once it has flushed the offer itself",

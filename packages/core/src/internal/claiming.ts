@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
   const leases = yield* renewing.make
   const settling = yield* makeSettling
   const watching = yield* FiberSet.make()
-  const { begin, given, standsAfter, succeeded, withdraw } = standings.make(logs, settling)
+  const { given, stand, standsAfter, succeeded, withdraw } = standings.make(logs, settling)
 
   const lineOf = (queue: string) => {
     let line = lines.get(queue)
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function* (
       since ??= monotonic
       let wait = untilNext(log.state, now, monotonic)
       const left = since + standsAfter(log, line, terms) - monotonic
-      if (left <= 0) yield* begin(log, line, terms)
+      if (left <= 0) yield* stand(log, line, terms)
       else wait = Math.min(wait, left)
       const changed = log.changed(revision)
       yield* Effect.interruptible(wait === Number.POSITIVE_INFINITY ? changed : Effect.timeoutOption(changed, wait))

@@ -8,7 +8,7 @@ import type { Settling } from "./settling.ts"
 export interface Standings {
   /** After how many milliseconds of waiting one is to be made; never, where it is not. */
   readonly standsAfter: (log: Log, place: Place, terms: Terms) => number
-  readonly begin: (log: Log, place: Place, terms: Terms) => Effect.Effect<void>
+  readonly stand: (log: Log, place: Place, terms: Terms) => Effect.Effect<void>
   /** The message that the claim of a place has got: then it has none any more. */
   readonly given: (log: Log, place: Place) => Given | undefined
   /** Ends the claim of a place, and gives back what it has got. */
@@ -50,7 +50,7 @@ export const make = ({ isGone, owner }: Pick<Logs, "isGone" | "owner">, settling
       // Nobody is to make a queue by waiting for it; nor to keep a message for longer, should he be dead by then.
       return log.state.items.size > 0 && lease <= duration ? patience : Number.POSITIVE_INFINITY
     },
-    begin: Effect.fnUntraced(function* (log, place, { lease }) {
+    stand: Effect.fnUntraced(function* (log, place, { lease }) {
       const standing: Standing = { log, claim: yield* nonce, written: false }
       const until = (yield* Clock.currentTimeMillis) + duration
       // A dead process gets nothing more.

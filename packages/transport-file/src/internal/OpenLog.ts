@@ -152,18 +152,13 @@ export const flushing: typeof asking = (operation, log, end) => {
   return asking(operation, log, end)
 }
 
+const waiting =
+  (ask: typeof asking): typeof asking =>
+  (operation, log, end) =>
+    Effect.flatten(LogFile.attempt(operation, () => ask(operation, log, end)))
+
 /** Waits until what was just written here is on the device. */
-export const flushed = <Item>(
-  operation: string,
-  log: OpenLog<Item>,
-  end: number
-): Effect.Effect<void, TransportError.TransportError> =>
-  Effect.flatten(LogFile.attempt(operation, () => asking(operation, log, end)))
+export const flushed = waiting(asking)
 
 /** Waits until all before `end` is on the device, whoever has written it. */
-export const durable = <Item>(
-  operation: string,
-  log: OpenLog<Item>,
-  end: number
-): Effect.Effect<void, TransportError.TransportError> =>
-  Effect.flatten(LogFile.attempt(operation, () => flushing(operation, log, end)))
+export const durable = waiting(flushing)

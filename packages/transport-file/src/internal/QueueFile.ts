@@ -211,9 +211,12 @@ export const make = (store: Store, path: string, options: QueueUpkeep.Options, w
 
   const changed: Queue.Log["changed"] = (revision) =>
     Effect.suspend(() => {
-      if (!watched) watch()
-      if (hinted || !watched) LogFile.caught(look)
-      watched = true
+      if (!watched) {
+        watch()
+        watched = true
+        hinted = true
+      }
+      if (hinted) LogFile.caught(look)
       waiting += 1
       return Effect.ensuring(
         signal.changed(revision),
